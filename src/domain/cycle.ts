@@ -1,0 +1,46 @@
+import type { DecimalString } from "./decimal.ts";
+import type { Decision } from "./decision.ts";
+import type { JsonObject } from "./json.ts";
+import type { Ledger, PortfolioView, TradeLeg } from "./portfolio.ts";
+import type { InstructionStatus, Order } from "./trading.ts";
+
+export type CycleCause = "tick" | "stop" | "protection" | "manual";
+
+/** One order with what became of it. */
+export interface Instruction extends Order {
+  status: InstructionStatus;
+  reason: string | null;
+  exchangeOrderId: string | null;
+  filledQuantity: DecimalString;
+  averagePrice: DecimalString | null;
+  /** Quote currency. */
+  fee: DecimalString;
+}
+
+/** Everything one strategy did in one cycle: the journal stores it whole or not at all (I1). */
+export interface Cycle {
+  composeId: string;
+  strategyId: string;
+  /** Null when no tick caused it (a stop that closes positions). */
+  tickId: string | null;
+  cause: CycleCause;
+  /** 1, 2, 3, … without gaps per strategy. */
+  cycleIndex: number;
+  /** ms UTC on the engine's clock. */
+  composeTime: number;
+  status: "completed" | "failed";
+  rationale: string;
+  decision: Omit<Decision, "rationale" | "state"> | null;
+  /** The decision state this cycle started from. */
+  stateBefore: JsonObject | null;
+  paramsVersion: number;
+  definitionVersion: number;
+  /** Why the cycle failed; null when completed. */
+  error: { code: string; message: string } | null;
+  durationMs: number;
+  instructions: Instruction[];
+  legs: TradeLeg[];
+  view: PortfolioView;
+  /** The money after this cycle. */
+  ledger: Ledger;
+}

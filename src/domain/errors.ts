@@ -1,0 +1,75 @@
+/** Every code a caller can meet. Adding one without mapping it in the API fails the type check. */
+export type ErrorCode =
+  | "DEFINITION_NOT_FOUND"
+  | "STRATEGY_NOT_FOUND"
+  | "CYCLE_NOT_FOUND"
+  | "INVALID_PARAMS"
+  | "INVALID_INPUT"
+  | "INVALID_CONFIG"
+  | "INVALID_DATA_FILE"
+  | "INVALID_TRANSITION"
+  | "DEFINITION_INACTIVE"
+  | "UNKNOWN_AGENT"
+  | "UNKNOWN_DECISION_AGENT"
+  | "UNKNOWN_CHANNEL"
+  | "VERSION_CONFLICT"
+  | "DUPLICATE"
+  | "FENCED"
+  | "DATA_FOLDER_TAKEN"
+  | "PORT_UNAVAILABLE"
+  | "PORT_TIMEOUT"
+  | "SNAPSHOT_INCOMPATIBLE"
+  | "SHUTTING_DOWN"
+  | "INVARIANT";
+
+export interface FieldError {
+  /** Dotted path, e.g. `agent_weights.macro`. */
+  field: string;
+  message: string;
+}
+
+export interface ErrorOptionsWithDetails {
+  cause?: unknown;
+  details?: Readonly<Record<string, unknown>>;
+  fields?: readonly FieldError[];
+}
+
+/**
+ * The base of everything the product throws on purpose. `code` is stable and public; `message` says
+ * what was expected, what was found and how to mend it; `fields` names the offending inputs.
+ */
+export class DomainError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly fields: readonly FieldError[];
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptionsWithDetails = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = this.constructor.name;
+    this.code = code;
+    this.details = options.details ?? {};
+    this.fields = options.fields ?? [];
+  }
+}
+
+export class NotFoundError extends DomainError {}
+export class InvalidInputError extends DomainError {}
+
+/** The caller's claim on its work is gone: another node owns it now. Nothing was written (I7). */
+export class FencedError extends DomainError {
+  constructor(message: string, options: ErrorOptionsWithDetails = {}) {
+    super("FENCED", message, options);
+  }
+}
+
+/** A bug in this program, not in its input. */
+export class InvariantError extends DomainError {
+  constructor(message: string, options: ErrorOptionsWithDetails = {}) {
+    super("INVARIANT", `Invariant: ${message}`, options);
+  }
+}
+
+/** Text of an unknown thrown value, for storage and logs. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

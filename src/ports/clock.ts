@@ -1,0 +1,13 @@
+/** The only source of time for business decisions. All instants are ms UTC. */
+export interface Clock {
+  now(): number;
+  /** Resolves when `now() >= instant`, or at once when `signal` aborts. */
+  sleepUntil(instant: number, signal: AbortSignal): Promise<void>;
+  /**
+   * True when time stands still between ticks (replay, backtest): the scheduler then waits for a
+   * tick to close before it moves on.
+   */
+  readonly simulated: boolean;
+  /** A simulated clock never runs behind a message it was handed; the system clock ignores it. */
+  observe(instant: number): void;
+}

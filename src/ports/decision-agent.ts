@@ -1,0 +1,13 @@
+import type { Decision, DecisionInput } from "#domain/decision.ts";
+import type { z } from "zod";
+
+/** Pure logic that turns analysis, market, portfolio and params into a plan. */
+export interface DecisionAgent<Params = unknown> {
+  /** The name definitions refer to; nothing is ever loaded from a path in the database. */
+  readonly name: string;
+  readonly displayName: string;
+  readonly description: string;
+  /** Validates and completes a strategy's params; cross-field rules included. */
+  readonly paramsSchema: z.ZodType<Params>;
+  decide(input: DecisionInput<Params>): Decision | Promise<Decision>;
+}

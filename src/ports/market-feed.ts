@@ -1,0 +1,19 @@
+import type { Candle, FundingEvent, Quote } from "#domain/market.ts";
+
+/** Where prices come from. Never shows a bar before it closed. */
+export interface MarketFeed {
+  readonly name: string;
+  /** Symbols it can price. */
+  readonly symbols: readonly string[];
+  /** First and last instant it has data for; null when open-ended (live). */
+  readonly range: { from: number; to: number } | null;
+  /**
+   * The price of `symbol` as known at `at`; low and high cover (`since`, `at`]. Null when there is
+   * none: a gap stays a gap (I11).
+   */
+  quote(symbol: string, at: number, since: number): Promise<Quote | null>;
+  /** Up to `count` bars closed at or before `at`, oldest first, of the feed's own step. */
+  candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  /** Funding payments in (`since`, `at`], oldest first. */
+  funding(symbol: string, since: number, at: number): Promise<FundingEvent[]>;
+}

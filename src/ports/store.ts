@@ -1,0 +1,180 @@
+import type { AgentOutput, Analysis } from "#domain/analysis.ts";
+import type { Cycle } from "#domain/cycle.ts";
+import type { Definition } from "#domain/definition.ts";
+import type { JsonObject } from "#domain/json.ts";
+import type { MarketSnapshot } from "#domain/market.ts";
+import type { SnapshotEnvelope } from "#domain/snapshot.ts";
+import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
+import type { Claim } from "./work-queue.ts";
+
+/**
+ * `pending`: proposed, its job is queued. `running`: analysis and shard jobs are committed.
+ * `completed`: every shard settled. `timed_out`: closed at its deadline with shards missing.
+ * `skipped`: came while another tick of its definition was open. `failed`: analysis impossible.
+ */
+export type TickStatus = "pending" | "running" | "completed" | "timed_out" | "skipped" | "failed";
+
+export interface Tick {
+  id: string;
+  definitionId: string;
+  /** ms UTC, a period boundary. */
+  scheduledFor: number;
+  /** The definition's previous tick that ran, ms UTC; null for its first. */
+  previousFor: number | null;
+  status: TickStatus;
+}
+
+/** A definition with what the scheduler needs to know about it. */
+export interface ScheduledDefinition {
+  definition: Definition;
+  /** Strategies that want to run; with none there is nothing to tick for. */
+  members: number;
+  /** `scheduledFor` of its newest tick of any status, or null. */
+  lastScheduledFor: number | null;
+  /** When its first member was created, ms UTC; a definition never ticks for the time before. */
+  since: number | null;
+}
+
+/** The frozen input of a tick's cycles. */
+export interface TickInput {
+  tick: Tick;
+  definition: Definition;
+  market: MarketSnapshot;
+  analysis: Analysis;
+}
+
+export interface ShardHead {
+  id: string;
+  definitionId: string;
+  /** +1 per commit of the shard (I7). */
+  version: number;
+  /** +1 whenever a member is added, edited, stopped or resumed. */
+  rosterVersion: number;
+}
+
+/** One member of a shard as its owner wants it. */
+export interface Member {
+  strategyId: string;
+  desiredStatus: DesiredStatus;
+  /** Set while a stop is asked for and not yet carried out. */
+  stopRequest: { commandId: string; closePositions: boolean; reason: string } | null;
+  params: JsonObject;
+  paramsVersion: number;
+  state: StrategyState;
+}
+
+export interface StoredActor {
+  strategyId: string;
+  envelope: SnapshotEnvelope;
+  seq: number;
+}
+
+/** What a commit changes about one strategy besides its history. */
+export interface StrategyWrite {
+  strategyId: string;
+  state: StrategyState;
+  /** With `state` stopped or cancelled. */
+  stopReason: StopReason | null;
+  stopReasonDetail: string | null;
+  envelope: SnapshotEnvelope;
+  seq: number;
+}
+
+/** One strategy's part of a shard commit: its next state and, mostly, the cycle that led there. */
+export interface MemberWrite extends StrategyWrite {
+  cycle: Cycle | null;
+}
+
+export interface NewAlert {
+  /** Same kind and subject and unresolved: counted up, not repeated. */
+  kind: string;
+  severity: "warning" | "error" | "critical";
+  /** e.g. a strategy id */
+  subject: string;
+  strategyId: string | null;
+  message: string;
+  detail: JsonObject;
+}
+
+export interface ShardCommit {
+  claim: Claim;
+  /** Complete the claim, or only confirm it because more of this message's work is to come. */
+  finish: boolean;
+  shardId: string;
+  /** The version this node read or last wrote; the commit moves it to the next. */
+  version: number;
+  /** When the message was a tick: marks the shard as settled for it if `finish`. */
+  tickId: string | null;
+  writes: readonly MemberWrite[];
+  alerts: readonly NewAlert[];
+  /**
+   * What to store instead of a member's write that the database refused: its failure. Null when it
+   * is itself such a replacement; then the member is stopped with reason `error`.
+   */
+  replace(refused: MemberWrite, error: unknown): MemberWrite | null;
+}
+
+export interface ShardCommitResult {
+  version: number;
+  rosterVersion: number;
+  /** What was stored, per member: the given write, or its replacement (I6). */
+  stored: readonly MemberWrite[];
+}
+
+/** The only code that commits what strategies did. */
+export interface Journal {
+  /**
+   * One transaction: settle or hold the claim, move the shard's version, write everything.
+   * @throws FencedError when the claim or the version is no longer this node's; nothing is written.
+   */
+  commit(commit: ShardCommit): Promise<ShardCommitResult>;
+}
+
+export interface AnalysisCommit {
+  claim: Claim;
+  tick: Tick;
+  definition: Definition;
+  market: MarketSnapshot;
+  outputs: readonly AgentOutput[];
+  analysisMs: number;
+  /** ms UTC after which shards that have not settled count as timed out. */
+  deadline: number;
+}
+
+/** What the engine reads and writes besides the journal. */
+export interface EngineStore {
+  scheduledDefinitions(): Promise<ScheduledDefinition[]>;
+  /**
+   * Stores the tick with its job in one transaction, or as `skipped` when the definition has an open
+   * one. `known`: another node was first.
+   */
+  proposeTick(definitionId: string, scheduledFor: number): Promise<"proposed" | "skipped" | "known">;
+  /** Null when the tick is no longer `pending` (already analysed, or gone). */
+  pendingTick(tickId: string): Promise<{ tick: Tick; definition: Definition } | null>;
+  /**
+   * One transaction: settle the tick's job, store market, agent runs, and one shard job for each
+   * shard with members that want to run. Returns those shards' ids. With none the tick is closed.
+   * @throws FencedError
+   */
+  commitAnalysis(commit: AnalysisCommit): Promise<string[]>;
+  /** Settles the tick's job and marks it failed: nothing to analyse (no price at all, unknown agent). */
+  failTick(claim: Claim, tickId: string, error: { code: string; message: string }): Promise<void>;
+  tickInput(tickId: string): Promise<TickInput | null>;
+  /** Shards of a running tick that have not settled it. */
+  unsettledShards(tickId: string): Promise<string[]>;
+  /**
+   * Closes a running tick: `completed` when every shard settled; `timed_out` when `now` is past its
+   * deadline; otherwise leaves it open. Idempotent, any node may call it.
+   */
+  closeTick(tickId: string, now: number): Promise<TickStatus | null>;
+  /** Ticks in `pending` or `running`, oldest first. */
+  openTicks(): Promise<Tick[]>;
+
+  shardHead(shardId: string): Promise<ShardHead | null>;
+  shardHeads(): Promise<ShardHead[]>;
+  members(shardId: string): Promise<Member[]>;
+  actors(strategyIds: readonly string[]): Promise<StoredActor[]>;
+  /** Which of these strategies already have a cycle for the tick (I2). */
+  recorded(tickId: string, strategyIds: readonly string[]): Promise<Set<string>>;
+  raiseAlert(alert: NewAlert): Promise<void>;
+}

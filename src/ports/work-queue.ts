@@ -1,0 +1,60 @@
+import type { JsonObject } from "#domain/json.ts";
+
+/**
+ * A database transaction of the store, opaque to everybody but persistence and the queue adapter:
+ * handing it over makes a send or a settlement part of the caller's commit.
+ */
+export type Transaction = { readonly __transaction: unique symbol };
+
+export type QueueName = "ticks" | "shards";
+
+export interface Message {
+  /** Messages of one key are delivered one at a time, in order: the durable mailbox of that key. */
+  key: string;
+  body: JsonObject;
+}
+
+/** One delivery of one message to this node. */
+export interface Claim {
+  readonly id: string;
+  readonly queue: QueueName;
+  readonly key: string;
+  readonly body: JsonObject;
+  /** 0 at first delivery, +1 each time it was delivered again: the fencing token with `id`. */
+  readonly attempt: number;
+  /** Aborts when this node has lost the claim or the queue is closing. */
+  readonly signal: AbortSignal;
+  /**
+   * Completes the message inside `transaction`: done exactly when that commits.
+   * @throws FencedError when another node owns the message by now; the caller must roll back.
+   */
+  settle(transaction: Transaction): Promise<void>;
+  /**
+   * Confirms inside `transaction` that the claim still holds, without completing it.
+   * @throws FencedError as `settle`.
+   */
+  hold(transaction: Transaction): Promise<void>;
+}
+
+export interface QueueHealth {
+  queued: number;
+  active: number;
+  failed: number;
+}
+
+/** Durable messages in the same database as everything else. */
+export interface WorkQueue {
+  start(): Promise<void>;
+  /** Stores messages; with `transaction`, they exist exactly when that commits. */
+  send(queue: QueueName, messages: readonly Message[], transaction?: Transaction): Promise<void>;
+  /**
+   * Pulls messages and runs `handler` for up to `slots` at a time. A handler that throws puts the
+   * message back with growing delay, for ever; one that returns must have settled its claim.
+   */
+  run(queue: QueueName, slots: number, handler: (claim: Claim) => Promise<void>): void;
+  /** A hint that messages may be waiting: fetch now instead of at the next poll. */
+  wake(queue: QueueName): void;
+  /** Stops fetching; waits up to `drainMs` for running handlers, then aborts their signals. */
+  stop(drainMs: number): Promise<void>;
+  health(): Promise<Record<QueueName, QueueHealth>>;
+}
