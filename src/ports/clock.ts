@@ -11,3 +11,11 @@ export interface Clock {
   /** A simulated clock never runs behind a message it was handed; the system clock ignores it. */
   observe(instant: number): void;
 }
+
+/** Real elapsed time, for timeouts, pacing and measured durations; never for business decisions. */
+export interface Timer {
+  /** Milliseconds on a monotonic scale. */
+  elapsed(): number;
+  /** Resolves after `ms` of real time, or at once when `signal` aborts. */
+  after(ms: number, signal?: AbortSignal): Promise<void>;
+}

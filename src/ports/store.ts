@@ -1,28 +1,14 @@
-import type { AgentOutput, Analysis } from "#domain/analysis.ts";
+import type { AgentOutput } from "#domain/analysis.ts";
 import type { Cycle } from "#domain/cycle.ts";
 import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
+import type { Tick, TickInput, TickStatus } from "#domain/tick.ts";
 import type { Claim } from "./work-queue.ts";
 
-/**
- * `pending`: proposed, its job is queued. `running`: analysis and shard jobs are committed.
- * `completed`: every shard settled. `timed_out`: closed at its deadline with shards missing.
- * `skipped`: came while another tick of its definition was open. `failed`: analysis impossible.
- */
-export type TickStatus = "pending" | "running" | "completed" | "timed_out" | "skipped" | "failed";
-
-export interface Tick {
-  id: string;
-  definitionId: string;
-  /** ms UTC, a period boundary. */
-  scheduledFor: number;
-  /** The definition's previous tick that ran, ms UTC; null for its first. */
-  previousFor: number | null;
-  status: TickStatus;
-}
+export type { Tick, TickInput, TickStatus };
 
 /** A definition with what the scheduler needs to know about it. */
 export interface ScheduledDefinition {
@@ -33,14 +19,6 @@ export interface ScheduledDefinition {
   lastScheduledFor: number | null;
   /** When its first member was created, ms UTC; a definition never ticks for the time before. */
   since: number | null;
-}
-
-/** The frozen input of a tick's cycles. */
-export interface TickInput {
-  tick: Tick;
-  definition: Definition;
-  market: MarketSnapshot;
-  analysis: Analysis;
 }
 
 export interface ShardHead {
@@ -69,7 +47,7 @@ export interface StoredActor {
   seq: number;
 }
 
-/** What a commit changes about one strategy besides its history. */
+/** What a commit changes about one strategy besides its history; a stop clears its stop request. */
 export interface StrategyWrite {
   strategyId: string;
   state: StrategyState;
@@ -97,7 +75,8 @@ export interface NewAlert {
 }
 
 export interface ShardCommit {
-  claim: Claim;
+  /** Null at boot and shutdown, when no message is being worked on: the version alone fences. */
+  claim: Claim | null;
   /** Complete the claim, or only confirm it because more of this message's work is to come. */
   finish: boolean;
   shardId: string;
@@ -176,5 +155,10 @@ export interface EngineStore {
   actors(strategyIds: readonly string[]): Promise<StoredActor[]>;
   /** Which of these strategies already have a cycle for the tick (I2). */
   recorded(tickId: string, strategyIds: readonly string[]): Promise<Set<string>>;
+  /**
+   * A strategy whose stored snapshot cannot be restored: stopped with reason `error` and an alert, its
+   * snapshot left as it is for whoever repairs it.
+   */
+  isolate(strategyId: string, detail: string): Promise<void>;
   raiseAlert(alert: NewAlert): Promise<void>;
 }
