@@ -39,7 +39,8 @@ function decide(input: Input): Decision {
       warnings,
     );
   }
-  if (panel.voices.length === 0) return abstain(input, "no agent that counts gave a reading", warnings);
+  if (panel.voices.length === 0)
+    return abstain(input, "no agent that counts gave a reading", warnings);
   return decideOn(input, symbol, panel, warnings);
 }
 
