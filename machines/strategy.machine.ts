@@ -69,9 +69,7 @@ export const strategyMachine = setup({
     forgetStop: assign({ stop: null }),
     // A stop that came after the record was built outlives it.
     takeRecorded: assign(({ context, event }) =>
-      event.type === "RECORDED"
-        ? { ...event.context, stop: context.stop }
-        : context,
+      event.type === "RECORDED" ? { ...event.context, stop: context.stop } : context,
     ),
   },
   guards: {
@@ -128,7 +126,11 @@ export const strategyMachine = setup({
     executing: {
       on: {
         RECORDED: [
-          { guard: "wasRecordedStopped", target: "stopped", actions: ["takeRecorded", "forgetStop"] },
+          {
+            guard: "wasRecordedStopped",
+            target: "stopped",
+            actions: ["takeRecorded", "forgetStop"],
+          },
           {
             guard: "mustStillClose",
             target: "executing",

@@ -33,8 +33,6 @@ export const templateGroupMachine = setup({
     events: {} as GroupEvent,
   },
   actions: {
-    analyse: () => undefined,
-    closeTick: () => undefined,
     takeTick: assign({
       tick: ({ context, event }) => (event.type === "TICK_DUE" ? event.tick : context.tick),
     }),
@@ -55,10 +53,6 @@ export const templateGroupMachine = setup({
     isOwnTick: ({ context, event }) =>
       (event.type === "SHARD_SETTLED" || event.type === "TICK_CLOSED") &&
       context.tick?.id === event.tickId,
-    isLastShard: ({ context, event }) =>
-      event.type === "SHARD_SETTLED" &&
-      context.tick?.id === event.tickId &&
-      context.outstanding.every((id) => id === event.shardId),
   },
 }).createMachine({
   id: "template-group",
@@ -78,7 +72,6 @@ export const templateGroupMachine = setup({
       },
     },
     analysing: {
-      entry: "analyse",
       on: {
         FANNED_OUT: { target: "fanningOut", actions: "takeShards" },
         ANALYSIS_FAILED: "idle",
@@ -88,10 +81,7 @@ export const templateGroupMachine = setup({
     },
     fanningOut: {
       on: {
-        SHARD_SETTLED: [
-          { guard: "isLastShard", actions: ["dropShard", "closeTick"] },
-          { guard: "isOwnTick", actions: "dropShard" },
-        ],
+        SHARD_SETTLED: [{ guard: "isOwnTick", actions: "dropShard" }],
         TICK_CLOSED: { guard: "isOwnTick", target: "idle" },
         // The database admits one open tick per definition: a new one means the old is closed.
         TICK_DUE: { target: "analysing", actions: "takeTick", reenter: true },

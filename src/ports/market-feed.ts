@@ -1,4 +1,4 @@
-import type { Candle, FundingEvent, Quote } from "#domain/market.ts";
+import type { Candle, FundingEvent, MarketSnapshot, Quote } from "#domain/market.ts";
 
 /** Where prices come from. Never shows a bar before it closed. */
 export interface MarketFeed {
@@ -17,3 +17,10 @@ export interface MarketFeed {
   /** Funding payments in (`since`, `at`], oldest first. */
   funding(symbol: string, since: number, at: number): Promise<FundingEvent[]>;
 }
+
+/** Everything known about `symbols` at `at`; ranges cover (`since`, `at`]. Frozen. */
+export type ObserveMarket = (request: {
+  symbols: readonly string[];
+  at: number;
+  since: number;
+}) => Promise<MarketSnapshot>;

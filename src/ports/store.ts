@@ -116,18 +116,23 @@ export interface AnalysisCommit {
   market: MarketSnapshot;
   outputs: readonly AgentOutput[];
   analysisMs: number;
-  /** ms UTC after which shards that have not settled count as timed out. */
-  deadline: number;
+  /** Real time from now (the database's clock) after which missing shards count as timed out. */
+  deadlineMs: number;
 }
 
 /** What the engine reads and writes besides the journal. */
 export interface EngineStore {
   scheduledDefinitions(): Promise<ScheduledDefinition[]>;
+  /** @throws NotFoundError DEFINITION_NOT_FOUND */
+  definition(definitionId: string): Promise<Definition>;
   /**
    * Stores the tick with its job in one transaction, or as `skipped` when the definition has an open
    * one. `known`: another node was first.
    */
-  proposeTick(definitionId: string, scheduledFor: number): Promise<"proposed" | "skipped" | "known">;
+  proposeTick(
+    definitionId: string,
+    scheduledFor: number,
+  ): Promise<"proposed" | "skipped" | "known">;
   /** Null when the tick is no longer `pending` (already analysed, or gone). */
   pendingTick(tickId: string): Promise<{ tick: Tick; definition: Definition } | null>;
   /**
@@ -142,10 +147,11 @@ export interface EngineStore {
   /** Shards of a running tick that have not settled it. */
   unsettledShards(tickId: string): Promise<string[]>;
   /**
-   * Closes a running tick: `completed` when every shard settled; `timed_out` when `now` is past its
-   * deadline; otherwise leaves it open. Idempotent, any node may call it.
+   * Closes a running tick: `completed` when every shard settled; `timed_out` when the database's clock
+   * is past its deadline; otherwise leaves it open. Idempotent, any node may call it. Returns the
+   * status after the call, null for an unknown tick.
    */
-  closeTick(tickId: string, now: number): Promise<TickStatus | null>;
+  closeTick(tickId: string): Promise<TickStatus | null>;
   /** Ticks in `pending` or `running`, oldest first. */
   openTicks(): Promise<Tick[]>;
 
@@ -160,5 +166,7 @@ export interface EngineStore {
    * snapshot left as it is for whoever repairs it.
    */
   isolate(strategyId: string, detail: string): Promise<void>;
+  /** Completes a message that has nothing left to do, in a transaction of its own. */
+  dismiss(claim: Claim): Promise<void>;
   raiseAlert(alert: NewAlert): Promise<void>;
 }

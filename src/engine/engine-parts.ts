@@ -1,0 +1,66 @@
+import type { Candle } from "#domain/market.ts";
+import type { BusinessAgent } from "#ports/business-agent.ts";
+import type { Clock, Timer } from "#ports/clock.ts";
+import type { DecisionAgent } from "#ports/decision-agent.ts";
+import type { ObserveMarket } from "#ports/market-feed.ts";
+import type { EngineStore, Journal } from "#ports/store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+import type { ReachBoundary } from "./boundaries.ts";
+import type { LiveStore } from "./live-store.ts";
+import type { Logger } from "./logger.ts";
+import type { StrategyRuntime } from "./strategy-runtime.ts";
+import type { RestartBudget } from "./supervision.ts";
+
+/** Things found by the name a definition gives them; `get` throws a typed error for unknown names. */
+export interface Named<T> {
+  get(name: string): T;
+}
+
+export interface Decisions extends Named<DecisionAgent> {
+  /** Defaults merged in, validated. @throws InvalidInputError INVALID_PARAMS */
+  parseParams(name: string, params: unknown): unknown;
+}
+
+export interface EngineSettings {
+  /** Shards worked on at a time by this node: 4 on PostgreSQL, 1 on PGlite. */
+  shardSlots: number;
+  agentTimeoutMs: number;
+  decisionTimeoutMs: number;
+  /** Real time a tick may take from its fan-out before missing shards are given up. */
+  tickDeadlineMs: number;
+  /** How long a shutdown waits for work under way. */
+  drainMs: number;
+}
+
+export const DEFAULT_SETTINGS: EngineSettings = {
+  shardSlots: 4,
+  agentTimeoutMs: 60_000,
+  decisionTimeoutMs: 30_000,
+  tickDeadlineMs: 5 * 60_000,
+  drainMs: 8_000,
+};
+
+/** What the engine is built from; `main` puts adapters behind these. */
+export interface EnginePorts {
+  clock: Clock;
+  timer: Timer;
+  store: EngineStore;
+  journal: Journal;
+  queue: WorkQueue;
+  channels: Named<TradeChannel>;
+  decisions: Decisions;
+  agents: Named<BusinessAgent>;
+  observe: ObserveMarket;
+  candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  logger: Logger;
+  reach: ReachBoundary;
+  settings: EngineSettings;
+}
+
+/** The ports and what the engine's own parts share. */
+export interface EngineParts extends EnginePorts {
+  live: LiveStore;
+  runtime: StrategyRuntime;
+  supervision: RestartBudget;
+}

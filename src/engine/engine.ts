@@ -1,0 +1,166 @@
+// The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
+import { errorMessage } from "#domain/errors.ts";
+import type { Claim } from "#ports/work-queue.ts";
+import { Directory } from "./directory.ts";
+import type { EngineParts, EnginePorts } from "./engine-parts.ts";
+import { LiveStore } from "./live-store.ts";
+import { Scheduler } from "./scheduler.ts";
+import { StrategyRuntime } from "./strategy-runtime.ts";
+import { RestartBudget } from "./supervision.ts";
+import { TickInputs } from "./tick-inputs.ts";
+
+/** How often open ticks are looked at, for those whose shards other nodes worked on. */
+const SWEEP_MS = 250;
+
+export interface RecoveryReport {
+  shards: number;
+  restored: number;
+  resumed: number;
+  openTicks: number;
+  durationMs: number;
+}
+
+export class Engine {
+  readonly live = new LiveStore();
+  readonly directory: Directory;
+  readonly #parts: EngineParts;
+  readonly #inputs: TickInputs;
+  readonly #scheduler: Scheduler;
+  readonly #stopping = new AbortController();
+  #sweeper: Promise<void> | null = null;
+
+  constructor(ports: EnginePorts) {
+    this.#parts = {
+      ...ports,
+      live: this.live,
+      runtime: new StrategyRuntime(ports),
+      supervision: new RestartBudget(),
+    };
+    this.#inputs = new TickInputs(ports.store);
+    this.directory = new Directory(this.#parts, this.#inputs);
+    this.#scheduler = new Scheduler(this.#parts);
+  }
+
+  /** Start and crash recovery are one path: restore what is stored, then take messages. */
+  async start(): Promise<RecoveryReport> {
+    const { queue, settings, timer } = this.#parts;
+    const startedAt = timer.elapsed();
+    await queue.start();
+    const report = await this.#restore();
+    queue.run("ticks", 2, (claim) => this.#onTick(claim));
+    queue.run("shards", settings.shardSlots, (claim) => this.#onShard(claim));
+    this.#scheduler.start();
+    this.#sweeper = this.#sweep();
+    return { ...report, durationMs: Math.round(timer.elapsed() - startedAt) };
+  }
+
+  /** Drains work under way, marks what ran `cancelled`, sells nothing (I9). */
+  async stop(reason: string): Promise<void> {
+    const { logger, queue, reach, settings } = this.#parts;
+    reach("shutdown.begun");
+    this.#stopping.abort();
+    await this.#scheduler.stop();
+    await queue.stop(settings.drainMs);
+    await this.#sweeper;
+    for (const shard of this.directory.shards) {
+      await shard.cancel(reason).catch((error: unknown) => {
+        logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not marked cancelled");
+      });
+    }
+  }
+
+  /** A control command or a new strategy was committed: do not wait for the next poll. */
+  nudge(): void {
+    this.#parts.queue.wake("shards");
+    this.#scheduler.nudge();
+  }
+
+  async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
+    const { logger, store } = this.#parts;
+    const heads = await store.shardHeads();
+    let restored = 0;
+    let resumed = 0;
+    for (const head of heads) {
+      const shard = this.directory.shard(head);
+      await shard.synchronise(head);
+      restored += shard.residents.size;
+      resumed += await shard.resumeCancelled().catch((error: unknown) => {
+        // Another node was faster; the shard's next message reads again.
+        logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not resumed at boot");
+        return 0;
+      });
+    }
+    const openTicks = (await store.openTicks()).length;
+    return { shards: heads.length, restored, resumed, openTicks };
+  }
+
+  async #onTick(claim: Claim): Promise<void> {
+    const { queue, store } = this.#parts;
+    const found = await store.pendingTick(String(claim.body["tickId"]));
+    if (found === null) {
+      await store.dismiss(claim);
+      return;
+    }
+    const group = this.directory.group(found.definition.id);
+    const shardIds = await group.run(claim, found.tick, found.definition);
+    if (shardIds.length > 0) queue.wake("shards");
+    else this.#scheduler.nudge();
+  }
+
+  async #onShard(claim: Claim): Promise<void> {
+    const { reach, store } = this.#parts;
+    const head = await store.shardHead(claim.key);
+    if (head === null) {
+      await store.dismiss(claim);
+      return;
+    }
+    const shard = this.directory.shard(head);
+    await shard.synchronise(head);
+    if (claim.body["kind"] === "command") {
+      const definition = await store.definition(head.definitionId);
+      await shard.command(claim, String(claim.body["strategyId"]), definition);
+      this.#scheduler.nudge();
+      return;
+    }
+    const input = await this.#inputs.get(String(claim.body["tickId"]));
+    if (input === null || input.tick.status === "timed_out") {
+      await store.dismiss(claim);
+      return;
+    }
+    reach("fanout.shard-taken");
+    await shard.tick(claim, input);
+    await this.#onSettled(head.definitionId, input.tick.id, shard.id);
+  }
+
+  /** Closes the tick at once when the last shard was ours; the sweep sees to all other cases. */
+  async #onSettled(definitionId: string, tickId: string, shardId: string): Promise<void> {
+    const group = this.directory.group(definitionId);
+    const isLast = group.settled(tickId, shardId);
+    if (isLast) await this.#close(definitionId, tickId);
+  }
+
+  async #close(definitionId: string, tickId: string): Promise<void> {
+    const { logger, reach, store } = this.#parts;
+    reach("tick.before-close");
+    const status = await store.closeTick(tickId);
+    reach("tick.after-close");
+    if (status === "running" || status === "pending") return;
+    if (status === "timed_out") logger.error({ tickId }, "tick closed at its deadline");
+    this.directory.group(definitionId).tell({ type: "TICK_CLOSED", tickId });
+    this.#scheduler.nudge();
+  }
+
+  async #sweep(): Promise<void> {
+    const { logger, store, timer } = this.#parts;
+    while (!this.#stopping.signal.aborted) {
+      await timer.after(SWEEP_MS, this.#stopping.signal);
+      try {
+        for (const tick of await store.openTicks()) {
+          if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
+        }
+      } catch (error) {
+        logger.warn({ error: errorMessage(error) }, "could not look at open ticks");
+      }
+    }
+  }
+}

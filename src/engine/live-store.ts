@@ -1,0 +1,67 @@
+import { createAtom } from "@xstate/store";
+import type { DecimalString } from "#domain/decimal.ts";
+import type { DecisionSignal } from "#domain/decision.ts";
+import type { StopReason, StrategyState } from "#domain/strategy.ts";
+
+/** What is publicly known of a strategy: always something that has been committed (I5). */
+export interface LiveStrategy {
+  strategyId: string;
+  definitionId: string;
+  state: StrategyState;
+  stopReason: StopReason | null;
+  /** +1 per commit of this strategy: a reader drops what is older than what it has. */
+  seq: number;
+  cycleIndex: number;
+  /** ms UTC; null before the first cycle. */
+  lastCycleAt: number | null;
+  lastStatus: "completed" | "failed" | null;
+  lastSignal: DecisionSignal | null;
+  /** Equity, quote currency. */
+  totalValue: DecimalString;
+  cash: DecimalString;
+  realizedPnl: DecimalString;
+  unrealizedPnl: DecimalString;
+}
+
+type Listener = (changes: readonly LiveStrategy[]) => void;
+
+/**
+ * One atom per strategy, set after commit: a change costs the same with ten strategies or ten
+ * thousand. Listeners get one call per committed shard.
+ */
+export class LiveStore {
+  readonly #atoms = new Map<string, ReturnType<typeof createAtom<LiveStrategy>>>();
+  readonly #listeners = new Set<Listener>();
+
+  get(strategyId: string): LiveStrategy | undefined {
+    return this.#atoms.get(strategyId)?.get();
+  }
+
+  all(): LiveStrategy[] {
+    return Array.from(this.#atoms.values(), (atom) => atom.get());
+  }
+
+  /** Takes committed changes; what is not newer than what is shown is dropped. */
+  committed(changes: readonly LiveStrategy[]): void {
+    const news = changes.filter((change) => this.#take(change));
+    if (news.length === 0) return;
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  /** Calls `listener` with the strategies each commit changed, until the returned function is called. */
+  onCommit(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #take(change: LiveStrategy): boolean {
+    const atom = this.#atoms.get(change.strategyId);
+    if (atom === undefined) {
+      this.#atoms.set(change.strategyId, createAtom(change));
+      return true;
+    }
+    if (atom.get().seq >= change.seq) return false;
+    atom.set(change);
+    return true;
+  }
+}

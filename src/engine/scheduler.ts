@@ -1,0 +1,115 @@
+import { errorMessage } from "#domain/errors.ts";
+import type { ScheduledDefinition } from "#ports/store.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { nextDue } from "./schedule.ts";
+
+/** How often definitions are read again: the longest a new or changed one stays unnoticed. */
+const REREAD_MS = 1_000;
+/** How soon a simulated clock looks again whether the tick it waits for has closed. */
+const LOCKSTEP_POLL_MS = 20;
+
+/**
+ * Proposes ticks at period boundaries. Every node does; the database lets one in per definition and
+ * boundary. It keeps no plan of its own: each round starts from what is stored, so new, changed,
+ * stopped and resumed strategies count at once.
+ */
+export class Scheduler {
+  readonly #parts: EngineParts;
+  readonly #stopping = new AbortController();
+  #nudge: () => void = () => undefined;
+  #loop: Promise<void> | null = null;
+  #startedAt = 0;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#startedAt = this.#parts.clock.now();
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#nudge();
+    await this.#loop;
+  }
+
+  /** Something changed: look again now (a tick closed, a strategy was created). */
+  nudge(): void {
+    this.#nudge();
+  }
+
+  async #run(): Promise<void> {
+    const { logger, timer } = this.#parts;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#round();
+      } catch (error) {
+        logger.error({ error: errorMessage(error) }, "scheduling failed, trying again");
+        await timer.after(REREAD_MS, this.#stopping.signal);
+      }
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { clock, store } = this.#parts;
+    if (clock.simulated) await this.#untilNoTickIsOpen();
+    const scheduled = await store.scheduledDefinitions();
+    const dues = scheduled.flatMap((candidate) => {
+      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
+      return due === null ? [] : [{ candidate, due }];
+    });
+    if (this.#stopping.signal.aborted) return;
+    if (dues.length === 0) {
+      await this.#pause(REREAD_MS);
+      return;
+    }
+    const next = Math.min(...dues.map(({ due }) => due));
+    if (!(await this.#sleepUntil(next))) return;
+    for (const { candidate, due } of dues) {
+      if (due <= clock.now()) await this.#propose(candidate, due);
+    }
+  }
+
+  async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
+    const { logger, queue, reach, store } = this.#parts;
+    reach("tick.before-propose");
+    const outcome = await store.proposeTick(definition.id, scheduledFor);
+    reach("tick.after-propose");
+    if (outcome === "proposed") queue.wake("ticks");
+    if (outcome === "skipped") {
+      logger.warn({ definition: definition.name, scheduledFor }, "tick skipped: one is under way");
+    }
+  }
+
+  /** False when it is time to read again rather than to propose. */
+  async #sleepUntil(instant: number): Promise<boolean> {
+    const { clock } = this.#parts;
+    if (clock.simulated) {
+      const woken = new AbortController();
+      const abort = (): void => woken.abort();
+      this.#stopping.signal.addEventListener("abort", abort, { once: true });
+      this.#nudge = abort;
+      await clock.sleepUntil(instant, woken.signal);
+      this.#stopping.signal.removeEventListener("abort", abort);
+    } else if (instant > clock.now()) {
+      await this.#pause(Math.min(instant - clock.now(), REREAD_MS));
+    }
+    return !this.#stopping.signal.aborted && clock.now() >= instant;
+  }
+
+  async #untilNoTickIsOpen(): Promise<void> {
+    const { store } = this.#parts;
+    while (!this.#stopping.signal.aborted && (await store.openTicks()).length > 0) {
+      await this.#pause(LOCKSTEP_POLL_MS);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const woken = new AbortController();
+    this.#nudge = () => woken.abort();
+    if (this.#stopping.signal.aborted) return;
+    await this.#parts.timer.after(ms, woken.signal);
+  }
+}

@@ -1,0 +1,111 @@
+import { errorMessage } from "#domain/errors.ts";
+import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
+import type { MemberWrite, NewAlert } from "#ports/store.ts";
+import { failCycle, type CycleFrame, type CycleOutcome } from "./cycle.ts";
+import type { Resident } from "./resident.ts";
+import { toCycleError } from "./strategy-runtime.ts";
+
+/** One member's part of a commit: what is written, and what its actor hears afterwards. */
+interface Entry {
+  resident: Resident;
+  write: MemberWrite;
+  context: StrategyContext;
+  event: StrategyEvent;
+  frame: CycleFrame | null;
+}
+
+/** What one message makes of a shard's members, gathered for one commit. */
+export class ShardBatch {
+  readonly alerts: NewAlert[] = [];
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting = new Map<string, Resident>();
+  #wake: () => void = () => undefined;
+
+  get writes(): MemberWrite[] {
+    return Array.from(this.#entries.values(), ({ write }) => write);
+  }
+
+  /** Members whose work has not come back. */
+  get waiting(): Iterable<Resident> {
+    return this.#waiting.values();
+  }
+
+  get isComplete(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  entryOf(strategyId: string): Entry | undefined {
+    return this.#entries.get(strategyId);
+  }
+
+  /** Announces work; the returned function takes its outcome, null when it was abandoned. */
+  expect(resident: Resident, frame: CycleFrame): (outcome: CycleOutcome | null) => void {
+    this.#waiting.set(resident.strategyId, resident);
+    return (outcome) => {
+      this.#waiting.delete(resident.strategyId);
+      if (outcome !== null) this.record(resident, frame, outcome);
+      if (this.isComplete) this.#wake();
+    };
+  }
+
+  record(resident: Resident, frame: CycleFrame, outcome: CycleOutcome): void {
+    const { value, context, cycle, stopReason, stopReasonDetail } = outcome;
+    const write = resident.writeOf(value, context, { stopReason, stopReasonDetail });
+    this.#entries.set(resident.strategyId, {
+      resident,
+      write: { ...write, cycle },
+      context,
+      event: { type: "RECORDED", value, context },
+      frame,
+    });
+  }
+
+  /** A change of state without a cycle. */
+  add(
+    resident: Resident,
+    change: { write: MemberWrite; context: StrategyContext; event: StrategyEvent },
+  ): void {
+    this.#entries.set(resident.strategyId, { resident, frame: null, ...change });
+  }
+
+  /** The strategy cannot go on: stopped with its reason, and somebody is told. */
+  fail(resident: Resident, detail: string): void {
+    const { context, strategyId } = resident;
+    this.#waiting.delete(strategyId);
+    this.add(resident, {
+      write: resident.writeOf("stopped", context, {
+        stopReason: "error",
+        stopReasonDetail: detail,
+      }),
+      context,
+      event: { type: "STOP", commandId: "supervision", closePositions: false, reason: detail },
+    });
+    this.alerts.push({
+      kind: "strategy_stopped",
+      severity: "error",
+      subject: strategyId,
+      strategyId,
+      message: "strategy stopped by supervision",
+      detail: { reason: detail },
+    });
+  }
+
+  /** Instead of a cycle the database refused: the same cycle as failed, with the reason (I6). */
+  replace(refused: MemberWrite, error: unknown): MemberWrite | null {
+    const entry = this.#entries.get(refused.strategyId);
+    if (entry === undefined || entry.frame === null) return null;
+    if (refused.cycle === null || refused.cycle.status === "failed") return null;
+    const { code } = toCycleError(error);
+    const message = `not recorded by the database: ${errorMessage(error)}`;
+    this.record(entry.resident, entry.frame, failCycle(entry.frame, { code, message }));
+    return this.#entries.get(refused.strategyId)?.write ?? null;
+  }
+
+  /** Resolves when no work is outstanding. */
+  async complete(): Promise<void> {
+    if (this.isComplete) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}

@@ -1,0 +1,361 @@
+// The unit of ownership, work and failure: a fixed slice of a definition's members, their actors kept
+// resident between messages and trusted only while the shard's version is the one this node last wrote.
+import type { Definition } from "#domain/definition.ts";
+import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import type { TickInput } from "#domain/tick.ts";
+import type { StopRequest } from "#machines/strategy.machine.ts";
+import type { Member, MemberWrite, ShardHead } from "#ports/store.ts";
+import type { Claim } from "#ports/work-queue.ts";
+import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { unseal } from "./envelope.ts";
+import { committedView, restoredView } from "./live-view.ts";
+import { Resident } from "./resident.ts";
+import { ShardBatch } from "./shard-batch.ts";
+import { toCycleError, type Work } from "./strategy-runtime.ts";
+
+const NEVER_READ = -1;
+/** How often a shard that waits for slow decisions looks for stops asked for meanwhile. */
+const ROSTER_POLL_MS = 250;
+
+/** Which message a commit answers. */
+interface Origin {
+  claim: Claim | null;
+  tickId: string | null;
+}
+
+export class ShardHost {
+  readonly id: string;
+  readonly definitionId: string;
+  readonly #parts: EngineParts;
+  readonly #residents = new Map<string, Resident>();
+  #version = NEVER_READ;
+  #rosterVersion = NEVER_READ;
+
+  constructor(head: Pick<ShardHead, "id" | "definitionId">, parts: EngineParts) {
+    this.id = head.id;
+    this.definitionId = head.definitionId;
+    this.#parts = parts;
+  }
+
+  get residents(): ReadonlyMap<string, Resident> {
+    return this.#residents;
+  }
+
+  /** Brings memory to what the database holds: everything, the roster only, or nothing to do. */
+  async synchronise(head: ShardHead): Promise<void> {
+    if (head.version !== this.#version) {
+      this.evict();
+      await this.#readMembers();
+      this.#version = head.version;
+    } else if (head.rosterVersion !== this.#rosterVersion) {
+      await this.#readMembers();
+    }
+    this.#rosterVersion = head.rosterVersion;
+  }
+
+  /** Forgets all actors; the next message restores them from their last commit. */
+  evict(): void {
+    for (const resident of this.#residents.values()) {
+      this.#parts.runtime.abandon(resident.strategyId);
+      resident.actor.stop();
+    }
+    this.#residents.clear();
+    this.#version = NEVER_READ;
+    this.#rosterVersion = NEVER_READ;
+  }
+
+  /** One tick for all members that want it, committed with the completion of its message. */
+  async tick(claim: Claim, input: TickInput): Promise<void> {
+    const { clock, runtime } = this.#parts;
+    const { scheduledFor, id: tickId } = input.tick;
+    clock.observe(scheduledFor);
+    const batch = new ShardBatch();
+    for (const resident of this.#residents.values()) {
+      if (!resident.isDue(scheduledFor)) continue;
+      // The cycle's own commit makes a cancelled strategy `running` again.
+      if (resident.value === "cancelled") resident.revive(runtime, "running");
+      this.#beginTick(resident, input, batch);
+    }
+    await this.#commit(batch, { claim, tickId });
+  }
+
+  /** Reconciles one member with what its owner wants: a durable command, in mailbox order (I14). */
+  async command(claim: Claim, strategyId: string, definition: Definition): Promise<void> {
+    const batch = new ShardBatch();
+    const resident = this.#residents.get(strategyId);
+    if (resident === undefined) {
+      await this.#parts.store.isolate(strategyId, "its stored snapshot cannot be restored");
+    } else {
+      await this.#reconcile(resident, definition, batch);
+    }
+    this.#parts.reach("stop.before-commit");
+    await this.#commit(batch, { claim, tickId: null });
+    this.#parts.reach("stop.after-commit");
+  }
+
+  /** At boot: members a shutdown left `cancelled` run again. Returns how many. */
+  async resumeCancelled(): Promise<number> {
+    return this.#changeAll("cancelled", (resident, batch) => {
+      if (resident.wantsToRun) this.#resume(resident, batch);
+    });
+  }
+
+  /** At shutdown: running members become `cancelled`, positions untouched (I9). Returns how many. */
+  async cancel(reason: string): Promise<number> {
+    return this.#changeAll("running", (resident, batch) => {
+      const { context } = resident;
+      const stop = { stopReason: "cancelled", stopReasonDetail: reason } as const;
+      batch.add(resident, {
+        write: resident.writeOf("cancelled", context, stop),
+        context,
+        event: { type: "CANCEL", reason },
+      });
+    });
+  }
+
+  async #changeAll(
+    value: "running" | "cancelled",
+    change: (resident: Resident, batch: ShardBatch) => void,
+  ): Promise<number> {
+    const batch = new ShardBatch();
+    for (const resident of this.#residents.values()) {
+      if (resident.value === value) change(resident, batch);
+    }
+    const changed = batch.writes.length;
+    if (changed > 0) await this.#commit(batch, { claim: null, tickId: null });
+    return changed;
+  }
+
+  async #readMembers(): Promise<void> {
+    const { store } = this.#parts;
+    const members = await store.members(this.id);
+    const missing = members.filter(({ strategyId }) => !this.#residents.has(strategyId));
+    const stored =
+      missing.length === 0 ? [] : await store.actors(missing.map(({ strategyId }) => strategyId));
+    const actors = new Map(stored.map((actor) => [actor.strategyId, actor]));
+    for (const member of members) {
+      const resident = this.#residents.get(member.strategyId);
+      if (resident === undefined) await this.#restore(member, actors.get(member.strategyId));
+      else resident.member = member;
+    }
+    const present = new Set(members.map(({ strategyId }) => strategyId));
+    for (const [strategyId, resident] of this.#residents) {
+      if (present.has(strategyId)) continue;
+      resident.actor.stop();
+      this.#residents.delete(strategyId);
+    }
+  }
+
+  /** A snapshot that cannot be trusted stops its strategy and nobody else. */
+  async #restore(
+    member: Member,
+    stored: Awaited<ReturnType<EngineParts["store"]["actors"]>>[number] | undefined,
+  ): Promise<void> {
+    const { live, logger, runtime, store } = this.#parts;
+    const { strategyId } = member;
+    const opened =
+      stored === undefined
+        ? ({ ok: false, reason: "missing", detail: "no stored snapshot" } as const)
+        : unseal(stored.envelope);
+    if (opened.ok && stored !== undefined) {
+      const resident = new Resident(member, { ...opened, seq: stored.seq }, runtime);
+      this.#residents.set(strategyId, resident);
+      live.committed([restoredView(this.definitionId, resident)]);
+      return;
+    }
+    if (opened.ok || member.state === "stopped") return;
+    const detail = `${opened.reason}: ${opened.detail}`;
+    logger.error({ strategyId, detail }, "snapshot cannot be restored, strategy stopped");
+    await store.isolate(strategyId, detail);
+  }
+
+  #beginTick(resident: Resident, input: TickInput, batch: ShardBatch): void {
+    try {
+      this.#begin(resident, batch, this.#tickWork(resident, input, batch), {
+        type: "TICK",
+        tick: input,
+        params: resident.member.params,
+        paramsVersion: resident.member.paramsVersion,
+      });
+    } catch (error) {
+      // Its money cannot even be valued: it stops alone, its siblings go on (I6).
+      batch.fail(resident, `cannot open a cycle: ${errorMessage(error)}`);
+    }
+  }
+
+  #begin(
+    resident: Resident,
+    batch: ShardBatch,
+    work: Work,
+    event: Parameters<EngineParts["runtime"]["begin"]>[2],
+  ): void {
+    this.#parts.runtime.begin(resident.actor, work, event);
+    if (resident.hasFailed) this.#restart(resident, work.frame, batch);
+  }
+
+  #tickWork(resident: Resident, input: TickInput, batch: ShardBatch): Work {
+    const { channels, decisions, settings, timer } = this.#parts;
+    const { definition, tick, market, analysis } = input;
+    const frame = openCycle({
+      context: resident.context,
+      definition,
+      channel: channels.get(definition.tradeChannel),
+      tick,
+      cause: "tick",
+      market,
+      paramsVersion: resident.member.paramsVersion,
+      startedAt: timer.elapsed(),
+    });
+    return {
+      frame,
+      agent: decisions.get(definition.decisionAgent),
+      analysis,
+      params: resident.parsedParams(definition, decisions),
+      decisionTimeoutMs: settings.decisionTimeoutMs,
+      settle: batch.expect(resident, frame),
+    };
+  }
+
+  async #reconcile(resident: Resident, definition: Definition, batch: ShardBatch): Promise<void> {
+    const { desiredStatus, state, stopRequest } = resident.member;
+    const isHalted = state === "stopped" || resident.value === "cancelled";
+    if (desiredStatus === "running") {
+      if (isHalted) this.#resume(resident, batch);
+    } else if (stopRequest !== null && state !== "stopped") {
+      await this.#stop(resident, stopRequest, definition, batch);
+    }
+  }
+
+  #resume(resident: Resident, batch: ShardBatch): void {
+    const context = { ...resident.context, stop: null };
+    batch.add(resident, {
+      write: resident.writeOf("running", context),
+      context,
+      event: { type: "RESUME" },
+    });
+  }
+
+  async #stop(
+    resident: Resident,
+    request: StopRequest,
+    definition: Definition,
+    batch: ShardBatch,
+  ): Promise<void> {
+    const { runtime } = this.#parts;
+    if (resident.value === "cancelled") resident.revive(runtime, "running");
+    const { context } = resident;
+    const event = { type: "STOP", ...request } as const;
+    if (request.closePositions && Object.keys(context.ledger.positions).length > 0) {
+      const work = await this.#closingWork(resident, request, definition, batch);
+      this.#begin(resident, batch, work, event);
+      return;
+    }
+    const stop = { stopReason: "normal_exit", stopReasonDetail: request.reason } as const;
+    batch.add(resident, { write: resident.writeOf("stopped", context, stop), context, event });
+  }
+
+  async #closingWork(
+    resident: Resident,
+    request: StopRequest,
+    definition: Definition,
+    batch: ShardBatch,
+  ): Promise<Work> {
+    const { channels, clock, decisions, observe, settings, timer } = this.#parts;
+    const at = clock.now();
+    const symbols = Object.keys(resident.context.ledger.positions);
+    const market = await observe({ symbols, at, since: resident.context.lastTickFor ?? at });
+    const frame = openCycle({
+      context: { ...resident.context, stop: request },
+      definition,
+      channel: channels.get(definition.tradeChannel),
+      tick: null,
+      cause: "stop",
+      market,
+      paramsVersion: resident.member.paramsVersion,
+      startedAt: timer.elapsed(),
+    });
+    return {
+      frame,
+      agent: decisions.get(definition.decisionAgent),
+      analysis: {},
+      params: { ok: true, value: null },
+      decisionTimeoutMs: settings.decisionTimeoutMs,
+      settle: batch.expect(resident, frame),
+    };
+  }
+
+  /** The actor itself failed: a fresh one takes its place, standing at the last commit. */
+  #restart(resident: Resident, frame: CycleFrame, batch: ShardBatch): void {
+    const { logger, runtime, supervision, timer } = this.#parts;
+    const error = resident.failure;
+    const { strategyId } = resident;
+    logger.error({ strategyId, error: errorMessage(error) }, "strategy actor failed, restored");
+    resident.revive(runtime);
+    if (supervision.spend(strategyId, timer.elapsed())) {
+      batch.record(resident, frame, failCycle(frame, toCycleError(error)));
+    } else {
+      batch.fail(resident, `its actor failed too often: ${errorMessage(error)}`);
+    }
+  }
+
+  async #commit(batch: ShardBatch, origin: Origin): Promise<void> {
+    const { journal, logger, reach } = this.#parts;
+    try {
+      await this.#gather(batch);
+      reach("journal.before-commit");
+      const result = await journal.commit({
+        ...origin,
+        finish: true,
+        shardId: this.id,
+        version: this.#version,
+        writes: batch.writes,
+        alerts: batch.alerts,
+        replace: (refused, error) => batch.replace(refused, error),
+      });
+      reach("journal.after-commit");
+      this.#version = result.version;
+      this.#step(batch, result.stored);
+    } catch (error) {
+      // Whether it was written is for the database to say: memory goes, the next message reads.
+      this.evict();
+      if (error instanceof FencedError) {
+        logger.warn({ shardId: this.id }, "another node owns this shard's work; nothing written");
+      }
+      throw error;
+    }
+  }
+
+  /** Waits for slow decisions; whoever is asked to stop meanwhile has his abandoned. */
+  async #gather(batch: ShardBatch): Promise<void> {
+    const { store, timer } = this.#parts;
+    const completed = batch.complete();
+    while (!batch.isComplete) {
+      await Promise.race([completed, timer.after(ROSTER_POLL_MS)]);
+      if (batch.isComplete) return;
+      const head = await store.shardHead(this.id);
+      if (head === null || head.rosterVersion === this.#rosterVersion) continue;
+      await this.#readMembers();
+      this.#rosterVersion = head.rosterVersion;
+      for (const resident of [...batch.waiting]) {
+        if (!resident.wantsToRun) resident.revive(this.#parts.runtime);
+      }
+    }
+  }
+
+  /** The commit is durable; now, and only now, the actors take it as their state (I5). */
+  #step(batch: ShardBatch, stored: readonly MemberWrite[]): void {
+    const { live, reach, runtime } = this.#parts;
+    reach("actor.before-step");
+    const views = stored.map((write) => {
+      const entry = batch.entryOf(write.strategyId);
+      if (entry === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
+      const { context, event, resident } = entry;
+      resident.take(write, context, event);
+      if (!resident.isInStep) resident.revive(runtime);
+      return committedView(this.definitionId, write, context, live.get(write.strategyId));
+    });
+    reach("actor.after-step");
+    live.committed(views);
+  }
+}
