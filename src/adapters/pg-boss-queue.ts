@@ -1,0 +1,165 @@
+import { v7 } from "uuid";
+import type { PgBoss } from "pg-boss";
+import { DomainError, InvariantError } from "#domain/errors.ts";
+import type {
+  Claim,
+  Message,
+  QueueHealth,
+  QueueName,
+  Transaction,
+  WorkQueue,
+} from "#ports/work-queue.ts";
+import {
+  createBoss,
+  defaultTuning,
+  prepareQueues,
+  type QueueDatabase,
+  type QueueLogger,
+  queueNames,
+  type QueueTuning,
+  toDatabase,
+} from "./pg-boss/boss.ts";
+import { withDeadline } from "./pg-boss/deadline.ts";
+import { Pump } from "./pg-boss/pump.ts";
+
+export type { QueueDatabase, QueueLogger, QueueTuning };
+
+export interface WorkQueueOptions {
+  database: QueueDatabase;
+  logger?: QueueLogger;
+  tuning?: Partial<QueueTuning>;
+}
+
+const wakeChannel = "troupe_work";
+
+/**
+ * Durable messages on pg-boss, on PostgreSQL and on PGlite alike. It brings its own tables (schema
+ * `pgboss`) up to date at `start()`; any number of nodes may share them.
+ */
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  return new PgBossQueue(options);
+}
+
+class PgBossQueue implements WorkQueue {
+  readonly #database: QueueDatabase;
+  readonly #tuning: QueueTuning;
+  readonly #logger: QueueLogger;
+  readonly #boss: PgBoss;
+  readonly #pumps = new Map<QueueName, Pump>();
+  #state: "new" | "open" | "draining" | "closed" = "new";
+  #unlisten: (() => Promise<void>) | null = null;
+  #vacuum: NodeJS.Timeout | undefined;
+
+  constructor({ database, logger = console, tuning = {} }: WorkQueueOptions) {
+    this.#database = database;
+    this.#tuning = { ...defaultTuning, ...tuning };
+    this.#logger = logger;
+    this.#boss = createBoss(database, this.#tuning);
+    this.#boss.on("error", (error) => this.#logger.error({ error }, "work queue error"));
+    this.#boss.on("warning", (warning) => this.#logger.warn(warning, "work queue warning"));
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#boss.start();
+      await prepareQueues(this.#boss, this.#tuning);
+      await this.#listen();
+    } catch (error) {
+      await this.#boss.stop({ graceful: false });
+      const message = "the work queue could not open its tables; is the database reachable?";
+      throw new DomainError("PORT_UNAVAILABLE", message, { cause: error });
+    }
+    if (this.#database.kind === "pglite") this.#startVacuum(this.#database.client);
+    this.#state = "open";
+  }
+
+  async send(
+    queue: QueueName,
+    messages: readonly Message[],
+    transaction?: Transaction,
+  ): Promise<void> {
+    this.#assertOpen();
+    if (messages.length === 0) return;
+    const sent = this.#insert(queue, messages, transaction);
+    await withDeadline(sent, this.#tuning.callTimeoutMs, "send messages");
+    if (transaction === undefined) this.wake(queue);
+  }
+
+  run(queue: QueueName, slots: number, handler: (claim: Claim) => Promise<void>): void {
+    this.#assertOpen();
+    if (this.#pumps.has(queue)) throw new InvariantError(`queue ${queue} has a handler already`);
+    const pump = { boss: this.#boss, tuning: this.#tuning, logger: this.#logger };
+    this.#pumps.set(queue, new Pump({ ...pump, queue, slots, handler }));
+  }
+
+  wake(queue: QueueName): void {
+    this.#pumps.get(queue)?.wake();
+  }
+
+  async stop(drainMs: number): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "draining";
+    clearInterval(this.#vacuum);
+    // Handlers that are let finish may still send.
+    await Promise.all([...this.#pumps.values()].map((pump) => pump.stop(drainMs)));
+    this.#state = "closed";
+    await this.#unlisten?.();
+    await this.#boss.stop({ graceful: false });
+  }
+
+  /** As counted by pg-boss's monitor, so up to two seconds old. */
+  async health(): Promise<Record<QueueName, QueueHealth>> {
+    const counts = await this.#boss.getQueues([...queueNames]);
+    const of = (name: QueueName): QueueHealth => {
+      const found = counts.find((queue) => queue.name === name);
+      if (found === undefined) throw new InvariantError(`queue ${name} does not exist`);
+      return { queued: found.queuedCount, active: found.activeCount, failed: found.failedCount };
+    };
+    return { ticks: of("ticks"), shards: of("shards") };
+  }
+
+  async #insert(queue: QueueName, messages: readonly Message[], transaction?: Transaction) {
+    const db = transaction === undefined ? this.#boss.getDb() : toDatabase(transaction);
+    // Messages of one transaction share their time of creation, and then the smaller id is the
+    // older one: version 7 ids, which grow, keep the order of sending.
+    const jobs = messages.map(({ key, body }) => ({ id: v7(), singletonKey: key, data: body }));
+    const ids = await this.#boss.insert(queue, jobs, { db, returnId: true });
+    // pg-boss leaves out what collides with an existing row, without a word.
+    if (ids?.length !== jobs.length) throw new InvariantError(`messages to ${queue} were dropped`);
+    // Like the messages, told to the other nodes exactly when the transaction commits.
+    await db.executeSql("select pg_notify($1, $2)", [wakeChannel, queue]);
+  }
+
+  async #listen(): Promise<void> {
+    const wakeAll = () => queueNames.forEach((queue) => this.wake(queue));
+    const wakeNamed = (name: string) => {
+      for (const queue of queueNames) if (queue === name) this.wake(queue);
+    };
+    try {
+      const handle = await this.#boss.getDb().listen?.(wakeChannel, wakeNamed, wakeAll);
+      this.#unlisten = handle === undefined ? null : () => handle.close();
+    } catch (error) {
+      // E.g. behind a connection pooler. Polling alone is slower, and no less correct.
+      this.#logger.warn({ error }, "no notifications from the database; polling only");
+    }
+  }
+
+  /** PGlite has no autovacuum: without this, every message ever sent would leave its dead rows. */
+  #startVacuum(client: { exec(sql: string): Promise<unknown> }): void {
+    const vacuum = async () => {
+      try {
+        await client.exec("vacuum pgboss.job_common, pgboss.queue, pgboss.version");
+      } catch (error) {
+        this.#logger.warn({ error }, "could not reclaim the work queue's dead rows");
+      }
+    };
+    this.#vacuum = setInterval(() => void vacuum(), this.#tuning.maintenanceSeconds * 1000);
+    this.#vacuum.unref();
+  }
+
+  #assertOpen(): void {
+    if (this.#state === "open" || this.#state === "draining") return;
+    if (this.#state === "new") throw new InvariantError("the work queue is used before its start");
+    throw new DomainError("SHUTTING_DOWN", "the work queue is closed");
+  }
+}

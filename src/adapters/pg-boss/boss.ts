@@ -1,0 +1,116 @@
+import type { PGlite } from "@electric-sql/pglite";
+import { type CommandResponse, type Db, fromKysely, fromPglite, PgBoss } from "pg-boss";
+import { z } from "zod";
+import { InvariantError } from "#domain/errors.ts";
+import type { QueueName, Transaction } from "#ports/work-queue.ts";
+
+/** Where the messages live: the same database as everything else. */
+export type QueueDatabase =
+  | { kind: "postgres"; connectionString: string }
+  | { kind: "pglite"; client: PGlite };
+
+/** The part of pino we need. */
+export interface QueueLogger {
+  warn(detail: object, message: string): void;
+  error(detail: object, message: string): void;
+}
+
+export interface QueueTuning {
+  /** A claim without a sign of life for this long goes to another node; at least 10. */
+  heartbeatSeconds: number;
+  touchMs: number;
+  /** How often an idle queue is looked at, should a wake-up have been missed. */
+  pollMs: number;
+  /** The longest pause between two deliveries of a failing message. */
+  retryDelayMaxSeconds: number;
+  /** A handler that lives for so long is taken for hung, and its message delivered again. */
+  claimLimitSeconds: number;
+  keepCompletedSeconds: number;
+  /** How often completed messages are deleted; on PGlite also how often dead rows are reclaimed. */
+  maintenanceSeconds: number;
+  /** How long one call into the queue may take before it counts as hung. */
+  callTimeoutMs: number;
+  /** How long handlers may take to notice that their signal was aborted at a stop. */
+  abortGraceMs: number;
+  poolSize: number;
+}
+
+export const defaultTuning: QueueTuning = {
+  heartbeatSeconds: 10,
+  touchMs: 4_000,
+  pollMs: 200,
+  retryDelayMaxSeconds: 30,
+  claimLimitSeconds: 3_600,
+  keepCompletedSeconds: 120,
+  maintenanceSeconds: 60,
+  callTimeoutMs: 15_000,
+  abortGraceMs: 1_000,
+  poolSize: 4,
+};
+
+export const queueNames: readonly QueueName[] = ["ticks", "shards"];
+
+const tenYearsInSeconds = 315_360_000;
+const withoutLimit = 1_000_000_000;
+const nobody = { id: "00000000-0000-0000-0000-000000000000", retryCount: 0 };
+
+export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss {
+  return new PgBoss({
+    ...(database.kind === "pglite"
+      ? { backend: "pglite", db: fromPglite(database.client) }
+      : { connectionString: database.connectionString, max: tuning.poolSize }),
+    application_name: "troupe-queue",
+    // One second each: what a failover costs on top of the heartbeat. The defaults are a minute.
+    superviseIntervalSeconds: 1,
+    monitorIntervalSeconds: 1,
+    maintenanceIntervalSeconds: tuning.maintenanceSeconds,
+    // Neither its cron nor its job dependencies are used.
+    schedule: false,
+    flowIntervalSeconds: 3_600,
+    // PGlite has no autovacuum to watch; createWorkQueue vacuums there.
+    monitorVacuum: database.kind === "postgres",
+  });
+}
+
+/** Creates both queues, or brings them to these settings, and leaves pg-boss's cache warm. */
+export async function prepareQueues(boss: PgBoss, tuning: QueueTuning): Promise<void> {
+  const settings = {
+    heartbeatSeconds: tuning.heartbeatSeconds,
+    expireInSeconds: tuning.claimLimitSeconds,
+    // A message that failed for good would block its key for ever, a deleted one would be lost.
+    retryLimit: withoutLimit,
+    retentionSeconds: tenYearsInSeconds,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: tuning.retryDelayMaxSeconds,
+    deleteAfterSeconds: tuning.keepCompletedSeconds,
+  };
+  for (const name of queueNames) {
+    await boss.createQueue(name, { policy: "key_strict_fifo", ...settings });
+    await boss.updateQueue(name, settings);
+    // A first call inside an open PGlite transaction would look the queue up through the one
+    // connection which that transaction holds: the process would hang. So look it up now.
+    await boss.touch(name, nobody);
+  }
+}
+
+/**
+ * The handed-over transaction as pg-boss wants it. Persistence hands over what MikroORM's
+ * `getTransactionContext()` returns: a Kysely transaction, opaque to everybody in between.
+ */
+export function toDatabase(transaction: Transaction): Db {
+  if (!isKysely(transaction)) throw new InvariantError("the transaction is not one of Kysely's");
+  return fromKysely(transaction);
+}
+
+function isKysely<T extends object>(value: T): value is T & Parameters<typeof fromKysely>[0] {
+  return "executeQuery" in value && typeof value.executeQuery === "function";
+}
+
+// pg-boss answers with counts that its types leave out.
+const answer = z.object({ affected: z.number() });
+
+/** How many of the named claims a settling call still found active at their attempt. */
+export function affectedBy(response: CommandResponse): number {
+  return answer.parse(response).affected;
+}

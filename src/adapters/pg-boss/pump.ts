@@ -1,0 +1,179 @@
+// Pulls one queue's messages into handlers and keeps their claims alive. It stands in for pg-boss's
+// own worker, which after each job waits for a notification or 30 s, and so stalls on a backlog.
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import type { PgBoss } from "pg-boss";
+import { DomainError, errorMessage, InvariantError } from "#domain/errors.ts";
+import type { JsonObject } from "#domain/json.ts";
+import type { Claim, QueueName } from "#ports/work-queue.ts";
+import { Bell } from "./bell.ts";
+import { affectedBy, type QueueLogger, type QueueTuning } from "./boss.ts";
+import { Delivery } from "./delivery.ts";
+
+export interface PumpOptions {
+  boss: PgBoss;
+  queue: QueueName;
+  slots: number;
+  handler: (claim: Claim) => Promise<void>;
+  tuning: QueueTuning;
+  logger: QueueLogger;
+}
+
+const longestFetchPauseMs = 5_000;
+
+export class Pump {
+  readonly #options: PumpOptions;
+  readonly #running = new Map<Delivery, Promise<void>>();
+  readonly #bell = new Bell();
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #pulling: Promise<void>;
+  #touching = false;
+  #stopping = false;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+    this.#heartbeat = setInterval(() => void this.#touch(), options.tuning.touchMs);
+    this.#pulling = this.#pull();
+  }
+
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  /** Afterwards no claim is held: what was not settled waits in the queue for any node. */
+  async stop(drainMs: number): Promise<void> {
+    const { abortGraceMs, callTimeoutMs } = this.#options.tuning;
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#drain(drainMs);
+    for (const delivery of this.#running.keys()) {
+      delivery.abort(new DomainError("SHUTTING_DOWN", "the work queue is closing"));
+    }
+    await this.#drain(abortGraceMs);
+    clearInterval(this.#heartbeat);
+    await Promise.all([...this.#running.keys()].map((delivery) => this.#release(delivery)));
+    // A fetch under way may still bring claims, which it releases itself.
+    await Promise.race([this.#pulling, sleep(callTimeoutMs, undefined, { ref: false })]);
+  }
+
+  async #pull(): Promise<void> {
+    let failures = 0;
+    while (!this.#stopping) {
+      const free = this.#options.slots - this.#running.size;
+      if (free === 0) {
+        await this.#bell.wait();
+        continue;
+      }
+      const fetched = await this.#fetch(free);
+      failures = fetched === null ? failures + 1 : 0;
+      // A full batch means that more may be waiting; else the next ring or poll will tell.
+      if (fetched !== free) await this.#bell.wait(this.#pauseMs(failures));
+    }
+  }
+
+  #pauseMs(failures: number): number {
+    return Math.min(this.#options.tuning.pollMs * 2 ** failures, longestFetchPauseMs);
+  }
+
+  /** How many messages were started, or null when the database did not answer. */
+  async #fetch(batchSize: number): Promise<number | null> {
+    const { boss, queue, tuning, logger } = this.#options;
+    try {
+      const options = { batchSize, includeMetadata: true } as const;
+      const jobs = await boss.fetch<JsonObject>(queue, options);
+      const source = { boss, queue, callTimeoutMs: tuning.callTimeoutMs };
+      const deliveries = jobs.map((job) => new Delivery(source, job));
+      if (this.#stopping) await Promise.all(deliveries.map((claim) => this.#release(claim)));
+      else for (const delivery of deliveries) this.#running.set(delivery, this.#deliver(delivery));
+      return jobs.length;
+    } catch (error) {
+      logger.warn({ error, queue }, "could not fetch messages; trying again");
+      return null;
+    }
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    try {
+      await this.#options.handler(delivery);
+      if (!delivery.settled) throw new InvariantError("the handler returned without settling");
+    } catch (error) {
+      await this.#putBack(delivery, error);
+    }
+    // PGlite answers in microtasks: handlers in a row would starve timers and sockets.
+    await setImmediate();
+    this.#running.delete(delivery);
+    // Not only a slot is free now: the next message of the same key may be taken too.
+    this.#bell.ring();
+  }
+
+  async #putBack(delivery: Delivery, error: unknown): Promise<void> {
+    const { boss, queue, logger } = this.#options;
+    const { id, key, attempt } = delivery;
+    if (delivery.lost) {
+      logger.warn({ error, queue, id, key, attempt }, "gave up a message another node owns");
+      return;
+    }
+    if (this.#stopping) return this.#release(delivery);
+    logger.warn({ error, queue, id, key, attempt }, "a message failed; it will be delivered again");
+    try {
+      await boss.fail(queue, delivery.fence, { message: errorMessage(error) });
+    } catch (failure) {
+      // Nothing is lost: without heartbeats the message comes back by itself, only later.
+      logger.error({ error: failure, queue, id, key }, "could not put a message back");
+    }
+  }
+
+  /** Gives a claim up for any node to take at once. Fenced: no effect on a later delivery. */
+  async #release(delivery: Delivery): Promise<void> {
+    const { boss, queue, logger } = this.#options;
+    const { id, key, fence } = delivery;
+    delivery.lose();
+    try {
+      const failed = await boss.fail(queue, fence, { message: "released by a closing node" });
+      if (affectedBy(failed) === 0) return;
+      // pg-boss lets a failed message wait; pulled forward, it does not. (Its restore() would be
+      // one call, but matches no attempt and so could take a claim away from another node.)
+      await boss.update(queue, undefined, { id, startAfter: 0 });
+    } catch (error) {
+      logger.error({ error, queue, id, key }, "could not release a message at shutdown");
+    }
+  }
+
+  /** Shows signs of life for all claims at once, and finds those that were taken away. */
+  async #touch(): Promise<void> {
+    if (this.#touching) return;
+    this.#touching = true;
+    const { boss, queue, logger } = this.#options;
+    const held = () => [...this.#running.keys()].filter((claim) => !claim.settled && !claim.lost);
+    try {
+      const claims = held();
+      if (claims.length === 0) return;
+      const touched = await boss.touch(
+        queue,
+        claims.map((claim) => claim.fence),
+      );
+      if (affectedBy(touched) === claims.length) return;
+      for (const claim of held()) {
+        if (affectedBy(await boss.touch(queue, claim.fence)) === 0) this.#miss(claim);
+      }
+    } catch (error) {
+      logger.warn({ error, queue }, "could not keep claims alive; trying again");
+    } finally {
+      this.#touching = false;
+    }
+  }
+
+  #miss(claim: Delivery): void {
+    // Settled, or ended by its own handler, while the database was asked about it.
+    if (claim.settled || !this.#running.has(claim)) return;
+    claim.lose();
+  }
+
+  async #drain(timeoutMs: number): Promise<void> {
+    if (this.#running.size === 0) return;
+    const ended = Promise.all(this.#running.values());
+    const timeout = new AbortController();
+    const waited = sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {});
+    await Promise.race([ended, waited]);
+    timeout.abort();
+  }
+}
