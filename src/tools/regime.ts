@@ -1,0 +1,120 @@
+import type { Candle } from "#domain/market.ts";
+import { ema } from "./indicators.ts";
+import { clamp, deviation, logReturns } from "./numbers.ts";
+
+/** Bars the regime needs: EMA 200 is the trend. */
+export const REGIME_BARS = 200;
+
+const SHORT = 20;
+const LONG = 100;
+
+const WEIGHTS: Readonly<Record<string, number>> = {
+  trend: 0.3,
+  slope: 0.2,
+  volatility: 0.2,
+  drawdown: 0.15,
+  fear_greed: 0.1,
+  funding: 0.05,
+};
+
+/** Facts beside the candles; a missing one is left out and the others count for more. */
+export interface RegimeFacts {
+  /** 0 (fear) .. 100 (greed). */
+  fearGreed?: number;
+  /** Latest funding rate, fraction of the notional. */
+  fundingRate?: number;
+}
+
+export type Regime = {
+  /** 0 (dangerous) .. 100 (very healthy). */
+  score: number;
+  classification: RegimeClass;
+  /** −1 (bad) .. 1 (good) by indicator. */
+  components: Record<string, number>;
+  /** Deviation of the log returns of the last 20 bars, fraction per bar. */
+  realizedVolatility: number;
+};
+
+export type RegimeClass = "DANGEROUS" | "NEUTRAL" | "HEALTHY" | "VERY_HEALTHY";
+
+/**
+ * How healthy the market is for holding the asset; null with fewer than `REGIME_BARS` bars. With σ20
+ * and σ100 the deviations of the log returns of the last 20 and 100 bars, each held within −1..1:
+ *
+ * - trend (weight .30) = ln(close / EMA 200) / (σ100 · √100): above the long trend is good
+ * - slope (.20) = 2 · ln(EMA 20 / EMA 60) / (σ100 · √20): the middle trend rises
+ * - volatility (.20) = 2 · (1 − σ20/σ100): calmer than usual is good
+ * - drawdown (.15) = 1 − 2 · ln(highest close of 100 bars / close) / (σ100 · √100)
+ * - fear_greed (.10) = −1 below 20, 1 above 80, else (x − 50) / 60
+ * - funding (.05) = 0.5 below 0, −0.8 above 0.0005, −0.3 above 0.0003, else 0.2
+ *
+ * score = 50 · (1 + weighted mean of the components there are).
+ */
+export function readRegime(candles: readonly Candle[], facts: RegimeFacts): Regime | null {
+  if (candles.length < REGIME_BARS) return null;
+  const closes = candles.map((bar) => bar.close);
+  const returns = logReturns(closes);
+  const recent = deviation(returns.slice(-SHORT));
+  const components = {
+    ...candleComponents(closes, { recent, usual: deviation(returns.slice(-LONG)) }),
+    ...factComponents(facts),
+  };
+  const score = 50 * (1 + weightedMean(components));
+  return { score, classification: classOf(score), components, realizedVolatility: recent };
+}
+
+/** <40 dangerous, <60 neutral, <80 healthy, else very healthy. */
+export function classOf(score: number): RegimeClass {
+  if (score < 40) return "DANGEROUS";
+  if (score < 60) return "NEUTRAL";
+  return score < 80 ? "HEALTHY" : "VERY_HEALTHY";
+}
+
+function candleComponents(
+  closes: readonly number[],
+  volatility: { recent: number; usual: number },
+): Record<string, number> {
+  const { recent, usual } = volatility;
+  const close = closes.at(-1) ?? NaN;
+  // A price that does not move at all has no direction and no risk to measure.
+  if (usual === 0) return { trend: 0, slope: 0, volatility: 0, drawdown: 0 };
+  const average = (period: number): number => ema(closes, period).at(-1) ?? NaN;
+  const fall = Math.log(Math.max(...closes.slice(-LONG)) / close);
+  return {
+    trend: unit(Math.log(close / average(200)) / (usual * Math.sqrt(LONG))),
+    slope: unit((2 * Math.log(average(20) / average(60))) / (usual * Math.sqrt(SHORT))),
+    volatility: unit(2 * (1 - recent / usual)),
+    drawdown: unit(1 - (2 * fall) / (usual * Math.sqrt(LONG))),
+  };
+}
+
+function factComponents(facts: RegimeFacts): Record<string, number> {
+  const { fearGreed, fundingRate } = facts;
+  return {
+    ...(fearGreed === undefined ? {} : { fear_greed: fearComponent(fearGreed) }),
+    ...(fundingRate === undefined ? {} : { funding: fundingComponent(fundingRate) }),
+  };
+}
+
+function fearComponent(index: number): number {
+  if (index < 20) return -1;
+  return index > 80 ? 1 : (index - 50) / 60;
+}
+
+function fundingComponent(rate: number): number {
+  if (rate < 0) return 0.5;
+  if (rate > 0.0005) return -0.8;
+  return rate > 0.0003 ? -0.3 : 0.2;
+}
+
+function weightedMean(components: Record<string, number>): number {
+  let [sum, weights] = [0, 0];
+  for (const [name, value] of Object.entries(components)) {
+    const weight = WEIGHTS[name] ?? 0;
+    sum += value * weight;
+    weights += weight;
+  }
+  return weights === 0 ? 0 : sum / weights;
+}
+
+const unit = (value: number): number => clamp(value, -1, 1);
