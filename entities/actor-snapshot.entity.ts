@@ -1,0 +1,20 @@
+import type { SnapshotEnvelope } from "#domain/snapshot.ts";
+import { defineEntity, p } from "@mikro-orm/core";
+import { timestamps } from "./columns.ts";
+import { Strategy } from "./strategy.entity.ts";
+
+/** The committed state of one strategy's actor: what any node restores it from. */
+const ActorSnapshotSchema = defineEntity({
+  name: "ActorSnapshot",
+  tableName: "actor_snapshots",
+  properties: {
+    strategy: () => p.manyToOne(Strategy).primary().deleteRule("cascade").updateRule("no action"),
+    envelope: p.json<SnapshotEnvelope>(),
+    // +1 per commit that wrote it; it never goes back.
+    seq: p.bigint("number").default(0),
+    ...timestamps(),
+  },
+});
+
+export class ActorSnapshot extends ActorSnapshotSchema.class {}
+ActorSnapshotSchema.setClass(ActorSnapshot);

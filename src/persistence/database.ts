@@ -1,0 +1,153 @@
+import { fileURLToPath } from "node:url";
+import type { PGlite } from "@electric-sql/pglite";
+import type { MikroORM } from "@mikro-orm/core";
+import { Migrator } from "@mikro-orm/migrations";
+import { PgliteConnection, MikroORM as PgliteOrm } from "@mikro-orm/pglite";
+import {
+  type AbstractSqlDriver,
+  MikroORM as PostgresOrm,
+  type SqlEntityManager,
+} from "@mikro-orm/postgresql";
+import type { Kysely } from "kysely";
+import { InvariantError } from "#domain/errors.ts";
+import { entities } from "#entities/index.ts";
+import { migrations } from "../../migrations/index.ts";
+import { fromDriver } from "./errors.ts";
+import { NamingStrategy } from "./naming.ts";
+import { type OnStatement, type Sql, type SqlTransaction, sqlOf, sqlOfTransaction } from "./sql.ts";
+
+export interface PostgresOptions {
+  kind: "postgres";
+  url: string;
+  /** Most connections of this process; 10 unless told. */
+  poolMax?: number;
+}
+
+export interface PgliteOptions {
+  kind: "pglite";
+  /** A folder that no other process has open, or `memory://`. */
+  dataDir: string;
+  /** A dump of another PGlite to start from instead of an empty database. */
+  loadDataDir?: Blob | File;
+}
+
+export type DatabaseOptions = (PostgresOptions | PgliteOptions) & {
+  /** Sees the text of every statement of the stores, for tests and tracing. */
+  onStatement?: OnStatement;
+};
+
+export type Orm = MikroORM<AbstractSqlDriver>;
+
+/** One open database, PostgreSQL or PGlite: the stores are the same on both. */
+export interface Database extends AsyncDisposable {
+  readonly kind: "postgres" | "pglite";
+  readonly orm: Orm;
+  /** Statements outside any transaction. */
+  readonly sql: Sql;
+  /** The embedded database itself, for the queue adapter. */
+  readonly pglite?: PGlite;
+  /** An entity manager of its own; never share one between requests. */
+  em(): SqlEntityManager;
+  /**
+   * Runs `work` in one transaction and commits it, or rolls back when it throws. On PGlite
+   * transactions wait for each other: never await anything but statements inside.
+   */
+  transactional<T>(work: (sql: SqlTransaction) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
+
+const shared = {
+  entities,
+  namingStrategy: NamingStrategy,
+  extensions: [Migrator],
+  // Entities are listed, so nothing is looked for, reflected on or cached on disk.
+  metadataCache: { enabled: false },
+  discovery: { checkDuplicateTableNames: true },
+  schemaGenerator: { ignoreSchema: ["pgboss"] },
+  migrations: {
+    migrationsList: migrations,
+    path: migrationsFolder,
+    pathTs: migrationsFolder,
+    snapshotName: ".snapshot",
+    // Only the author of a migration writes the snapshot, never a server that runs it.
+    snapshotOnMigrate: false,
+    tableName: "schema_migrations",
+    transactional: true,
+    allOrNothing: true,
+    silent: true,
+  },
+};
+
+/** Opens the database; it neither migrates nor locks the data folder. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const orm = options.kind === "postgres" ? await openPostgres(options) : await openPglite(options);
+  const connection = orm.driver.getConnection();
+  const em = () => orm.em.fork();
+  const close = () => orm.close(true);
+  const database = {
+    kind: options.kind,
+    orm,
+    sql: sqlOf(() => connection.getClient(), options.onStatement),
+    em,
+    transactional: <T>(work: (sql: SqlTransaction) => Promise<T>) =>
+      runTransaction(em(), work, options.onStatement),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  if (!(connection instanceof PgliteConnection)) return database;
+  return { ...database, pglite: await connection.getNativeClient() };
+}
+
+async function openPostgres(options: PostgresOptions): Promise<Orm> {
+  const orm = await PostgresOrm.init({
+    ...shared,
+    clientUrl: options.url,
+    pool: { min: 0, max: options.poolMax ?? 10 },
+    driverOptions: {
+      application_name: "troupe",
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      // A node frozen inside a transaction must not keep its shard's row from the others.
+      idle_in_transaction_session_timeout: 30_000,
+    },
+  });
+  return orm;
+}
+
+async function openPglite(options: PgliteOptions): Promise<Orm> {
+  const orm = await PgliteOrm.init({
+    ...shared,
+    dbName: "postgres",
+    driverOptions: {
+      dataDir: options.dataDir,
+      ...(options.loadDataDir === undefined ? {} : { loadDataDir: options.loadDataDir }),
+    },
+  });
+  return orm;
+}
+
+async function runTransaction<T>(
+  em: SqlEntityManager,
+  work: (sql: SqlTransaction) => Promise<T>,
+  onStatement: OnStatement | undefined,
+): Promise<T> {
+  let refused: { error: unknown } | null = null;
+  try {
+    return await em.transactional(async (inner) => {
+      const kysely = inner.getTransactionContext<Kysely<unknown>>();
+      if (kysely === undefined) throw new InvariantError("a transaction has no connection");
+      try {
+        return await work(sqlOfTransaction(kysely, onStatement));
+      } catch (error) {
+        refused = { error };
+        throw error;
+      }
+    });
+  } catch (error) {
+    // The work's own error is already what it should be; else begin or commit failed.
+    if (refused !== null) throw error;
+    throw fromDriver(error);
+  }
+}

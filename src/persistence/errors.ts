@@ -1,0 +1,86 @@
+import { DomainError, InvariantError, NotFoundError } from "#domain/errors.ts";
+
+/** What a database error says about itself; message texts are never read. */
+export interface DatabaseFault {
+  sqlState: string;
+  constraint: string | null;
+}
+
+const sqlStatePattern = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/;
+
+// Serialization, deadlock, lock not available, and the classes for connection, resources, operator
+// intervention, system error, and a transaction that the server ended under us.
+const transientClasses = new Set(["08", "25", "40", "53", "55", "57", "58"]);
+
+// Values the database cannot store, rules they break, and limits they exceed.
+const dataClasses = new Set(["22", "23", "54"]);
+
+const duplicates: Readonly<Record<string, string>> = {
+  uq_user_email: "a user with this email exists",
+  uq_strategy_definition_name: "a definition with this name exists",
+  uq_exchange_account: "this user has an account of that label at the exchange",
+};
+
+/** Finds the database's own report in an error or its causes; null when it has none. */
+export function databaseFault(error: unknown): DatabaseFault | null {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (!("code" in current) || typeof current.code !== "string") continue;
+    if (!sqlStatePattern.test(current.code)) continue;
+    const constraint = "constraint" in current ? current.constraint : null;
+    return {
+      sqlState: current.code,
+      constraint: typeof constraint === "string" ? constraint : null,
+    };
+  }
+  return null;
+}
+
+/** The row is at fault: the same write without it may succeed (I6). */
+export function isDataError(error: unknown): boolean {
+  const fault = databaseFault(error);
+  return fault !== null && dataClasses.has(fault.sqlState.slice(0, 2));
+}
+
+/** What a statement's failure means to the caller. An error without a report lost its connection. */
+export function fromDriver(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  const fault = databaseFault(error);
+  if (fault === null) {
+    return new DomainError("PORT_UNAVAILABLE", "the database cannot be reached", { cause: error });
+  }
+  const details = { sqlState: fault.sqlState, constraint: fault.constraint };
+  const options = { cause: withoutParams(error), details };
+  const kind = fault.sqlState.slice(0, 2);
+  if (transientClasses.has(kind)) {
+    return new DomainError("PORT_UNAVAILABLE", "the database did not finish the work", options);
+  }
+  if (fault.sqlState === "23505") {
+    const known = duplicates[fault.constraint ?? ""];
+    return new DomainError("DUPLICATE", known ?? "the same thing is already stored", options);
+  }
+  if (fault.sqlState === "23503") return missingReference(fault, options);
+  if (dataClasses.has(kind)) {
+    return new DomainError("INVALID_INPUT", "the database refused a value", options);
+  }
+  return new InvariantError(`the database refused a statement (${fault.sqlState})`, options);
+}
+
+function missingReference(
+  fault: DatabaseFault,
+  options: { cause: unknown; details: Record<string, unknown> },
+): DomainError {
+  if (fault.constraint?.includes("definition")) {
+    return new NotFoundError("DEFINITION_NOT_FOUND", "no such definition", options);
+  }
+  if (fault.constraint?.includes("strategy")) {
+    return new NotFoundError("STRATEGY_NOT_FOUND", "no such strategy", options);
+  }
+  return new DomainError("INVALID_INPUT", "the database knows no such reference", options);
+}
+
+/** PGlite hangs statement and parameters on its errors; parameters may be secrets (I13). */
+function withoutParams(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  for (const key of ["params", "query", "queryOptions"]) Reflect.deleteProperty(error, key);
+  return error;
+}

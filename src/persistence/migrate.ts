@@ -1,0 +1,49 @@
+import type { Kysely } from "kysely";
+import { fromDriver } from "./errors.ts";
+import type { Database } from "./database.ts";
+
+// Any fixed number: two processes that start together migrate one after the other.
+const MIGRATION_LOCK = 7_420_001;
+
+/** Runs what is pending, all or nothing; returns the names of what ran. */
+export async function migrate(database: Database): Promise<string[]> {
+  const up = async (transaction?: Kysely<unknown>) => {
+    const done = await database.orm.migrator.up({ transaction });
+    return done.map((migration) => migration.name);
+  };
+  try {
+    // PGlite has one process and one connection, which a transaction around the migrator would hold
+    // while the migrator waits for it.
+    if (database.kind === "pglite") return await up();
+    return await database.em().transactional(async (em) => {
+      await em.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+      return up(em.getTransactionContext<Kysely<unknown>>());
+    });
+  } catch (error) {
+    throw fromDriver(error);
+  }
+}
+
+/** Reverts the newest migration; returns its name, or null when there is none left. */
+export async function revertLast(database: Database): Promise<string | null> {
+  const [reverted] = await database.orm.migrator.down();
+  return reverted?.name ?? null;
+}
+
+/** Names of the migrations this database still lacks. */
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  const pending = await database.orm.migrator.getPending();
+  return pending.map((migration) => migration.name);
+}
+
+/**
+ * The statements that would bring a fully migrated database to what the entities say; empty when
+ * they agree. Other schemas of the database are not looked at.
+ */
+export async function schemaDrift(database: Database): Promise<string[]> {
+  const statements = await database.orm.schema.getUpdateSchemaSQL({ wrap: false, safe: false });
+  return statements
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.includes('"schema_migrations"'));
+}
