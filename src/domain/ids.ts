@@ -1,7 +1,7 @@
-import { v5 } from "uuid";
+import { parse, v5 } from "uuid";
 
 // Derived, not random: the same thing done again has the same id and collides (I2).
-const NAMESPACE = "6a1d4f0e-6f0f-5a52-9d0e-7a5b1f3c9e21";
+const NAMESPACE = parse("6a1d4f0e-6f0f-5a52-9d0e-7a5b1f3c9e21");
 
 const derive = (...parts: (string | number)[]): string => v5(parts.join("/"), NAMESPACE);
 
