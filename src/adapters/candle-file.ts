@@ -44,6 +44,11 @@ interface Row {
   fields: string[];
 }
 
+/** A bar whose close is not known yet: the step comes from all of them. */
+interface Bar extends Omit<Candle, "closeAt"> {
+  line: number;
+}
+
 interface Place {
   file: string;
   line: number;
@@ -64,17 +69,14 @@ export function parseCandles(file: string, text: string, options: CandleFileOpti
   const timeColumn = checkHeader(file, header);
   if (rows.length === 0) throw fileError(file, "no bars", "add at least one line after the header");
 
-  const bars = rows.map((row) => ({ row, openAt: readTime(file, row, timeColumn) }));
-  const opens = bars.map((bar) => bar.openAt);
-  for (const [index, bar] of bars.entries()) {
-    checkOrder({ file, line: bar.row.line, column: timeColumn }, bar.openAt, opens[index - 1]);
+  const bars = rows.map((row) => toBar(file, row, timeColumn));
+  const placeOf = (bar: Bar): Place => ({ file, line: bar.line, column: timeColumn });
+  for (const [previous, bar] of pairs(bars)) checkOrder(placeOf(bar), bar.openAt, previous.openAt);
+  const stepMs = options.stepMs ?? inferStep(file, bars);
+  for (const [previous, bar] of pairs(bars)) {
+    checkDistance(placeOf(bar), bar.openAt - previous.openAt, stepMs);
   }
-  const stepMs = options.stepMs ?? inferStep(file, opens);
-  for (const [index, bar] of bars.entries()) {
-    const place = { file, line: bar.row.line, column: timeColumn };
-    checkDistance(place, bar.openAt - (opens[index - 1] ?? -Infinity), stepMs);
-  }
-  const candles = bars.map((bar) => toCandle(file, bar.row, { openAt: bar.openAt, stepMs }));
+  const candles = bars.map(({ line: _, ...bar }) => ({ ...bar, closeAt: bar.openAt + stepMs }));
   return { file, symbol: options.symbol, stepMs, candles };
 }
 
@@ -125,14 +127,17 @@ function parseRows(file: string, text: string): Row[] {
 
 function checkHeader(file: string, header: Row | undefined): string {
   const found = header?.fields.map((name) => name.toLowerCase()) ?? [];
-  const timeColumn = TIME_COLUMNS.find((name) => name === found[0]);
-  const wrong = PRICE_COLUMNS.findIndex((name, index) => found[index + 1] !== name);
-  if (timeColumn !== undefined && wrong === -1 && found.length === 6) return timeColumn;
-  const column = timeColumn === undefined ? (found[0] ?? "") : (found[wrong + 1] ?? "");
+  const timeColumn = TIME_COLUMNS.find((name) => name === found[0]) ?? TIME_COLUMNS[0];
+  const expected = [timeColumn, ...PRICE_COLUMNS];
+  const longest = Math.max(found.length, expected.length);
+  const wrong = Array.from({ length: longest }, (_, index) => index).find(
+    (index) => found[index] !== expected[index],
+  );
+  if (wrong === undefined) return timeColumn;
   throw placeError(
-    { file, line: header?.line ?? 1, column: column === "" ? "1" : column },
-    `expected the header timestamp_ms,open,high,low,close,volume, was ${found.join(",") || "empty"}`,
-    "rename the columns, or use date instead of timestamp_ms for days",
+    { file, line: header?.line ?? 1, column: found[wrong] ?? String(wrong + 1) },
+    `expected the header ${expected.join(",")}, was ${found.join(",") || "empty"}`,
+    "rename the columns; days may have a date column instead of timestamp_ms",
   );
 }
 
@@ -187,10 +192,10 @@ function checkDistance(place: Place, distanceMs: number, stepMs: number): void {
   );
 }
 
-function inferStep(file: string, opens: readonly number[]): number {
+function inferStep(file: string, bars: readonly Bar[]): number {
   const counts = new Map<number, number>();
-  for (const [index, openAt] of opens.slice(1).entries()) {
-    const distance = openAt - (opens[index] ?? openAt);
+  for (const [previous, bar] of pairs(bars)) {
+    const distance = bar.openAt - previous.openAt;
     counts.set(distance, (counts.get(distance) ?? 0) + 1);
   }
   const [best] = [...counts].toSorted((a, b) => b[1] - a[1] || a[0] - b[0]);
@@ -198,13 +203,21 @@ function inferStep(file: string, opens: readonly number[]): number {
   return best[0];
 }
 
-function toCandle(file: string, row: Row, time: { openAt: number; stepMs: number }): Candle {
-  const value = (index: number): number =>
-    toAmount({ file, line: row.line, column: PRICE_COLUMNS[index] ?? "" }, row.fields[index + 1]);
-  const [open, high, low, close] = [value(0), value(1), value(2), value(3)];
+/** Each item with the one before it. */
+const pairs = <T>(items: readonly T[]): [T, T][] =>
+  items.flatMap((item, index) => {
+    const previous = items[index - 1];
+    return previous === undefined ? [] : [[previous, item]];
+  });
+
+function toBar(file: string, row: Row, timeColumn: string): Bar {
+  const openAt = readTime(file, row, timeColumn);
+  const value = (column: string, index: number): number =>
+    toAmount({ file, line: row.line, column }, row.fields[index]);
+  const [open, high] = [value("open", 1), value("high", 2)];
+  const [low, close] = [value("low", 3), value("close", 4)];
   checkBar({ file, line: row.line, column: "high" }, { open, high, low, close });
-  const closeAt = time.openAt + time.stepMs;
-  return { openAt: time.openAt, closeAt, open, high, low, close, volume: value(4) };
+  return { line: row.line, openAt, open, high, low, close, volume: value("volume", 5) };
 }
 
 function checkBar(
