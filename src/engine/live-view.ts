@@ -1,5 +1,4 @@
-import { decimal, toDecimalString } from "#domain/decimal.ts";
-import { equityOf } from "#domain/ledger.ts";
+import { valuePortfolio } from "#domain/ledger.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import type { StrategyContext } from "#machines/strategy.machine.ts";
 import type { LiveStrategy } from "./live-store.ts";
@@ -47,19 +46,10 @@ type Money = Pick<
   "cycleIndex" | "totalValue" | "cash" | "realizedPnl" | "unrealizedPnl"
 >;
 
+/** Valued at the last known marks: no price is fetched to show what is stored. */
 function moneyOf({ ledger, cycleIndex }: StrategyContext): Money {
-  const equity = equityOf(ledger);
-  const unrealized = equity
-    .minus(ledger.initialBalance)
-    .minus(ledger.externalTransfers)
-    .minus(decimal(ledger.realizedPnl));
-  return {
-    cycleIndex,
-    totalValue: toDecimalString(equity),
-    cash: ledger.cash,
-    realizedPnl: ledger.realizedPnl,
-    unrealizedPnl: toDecimalString(unrealized),
-  };
+  const { view } = valuePortfolio(ledger, { at: 0, quotes: {} }, { maxLeverage: 1 });
+  return moneyOfView(view, cycleIndex);
 }
 
 function moneyOfView(

@@ -1,0 +1,136 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { DomainError } from "#domain/errors.ts";
+
+/** Every setting, with its default and what it means: the source of `--help` and the docs. */
+export const SETTINGS = {
+  TROUPE_HOST: {
+    schema: z.string().min(1).default("127.0.0.1"),
+    help: "address the API listens on",
+  },
+  TROUPE_PORT: {
+    schema: z.coerce.number().int().min(0).max(65_535).default(7420),
+    help: "port of the API; 0 takes a free one",
+  },
+  TROUPE_DATA_DIR: {
+    schema: z.string().min(1).default("./.troupe"),
+    help: "folder of the embedded database and the log file",
+  },
+  DATABASE_URL: {
+    schema: z
+      .url({ protocol: /^postgres(ql)?$/, error: "expected postgres://user@host:port/database" })
+      .optional(),
+    help: "PostgreSQL to use instead of the embedded database",
+  },
+  TROUPE_MARKET: {
+    schema: z
+      .enum(["replay"], { error: 'expected "replay": live prices are not there yet' })
+      .default("replay"),
+    help: "where prices come from: recorded candles",
+  },
+  TROUPE_REPLAY_FILE: {
+    schema: z.string().min(1).optional(),
+    help: "candle CSV to replay instead of the bundled daily Bitcoin file (name of a bundled file, or a path)",
+  },
+  TROUPE_REPLAY_SPEED: {
+    schema: z
+      .union([z.literal("max"), z.coerce.number().positive()], {
+        error: 'expected a number above 0, or "max"',
+      })
+      .default(4),
+    help: 'ticks per second of the replay, or "max"',
+  },
+  TROUPE_LOG_LEVEL: {
+    schema: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+    help: "least serious messages that are logged",
+  },
+  TROUPE_URL: {
+    schema: z.url().optional(),
+    help: "running engine the CLI talks to (default: TROUPE_HOST and TROUPE_PORT)",
+  },
+  TROUPE_CRASH_AT: {
+    schema: z
+      .string()
+      .regex(/^[a-z.-]+(:[1-9]\d*)?$/, 'expected a boundary name, "journal.after-commit:3"')
+      .optional(),
+    help: "fault injection: kill this process (SIGKILL) at a named boundary, the n-th time",
+  },
+} as const;
+
+type Name = keyof typeof SETTINGS;
+
+export interface Config {
+  host: string;
+  port: number;
+  dataDir: string;
+  databaseUrl: string | undefined;
+  market: "replay";
+  replayFile: string | undefined;
+  /** Ticks per real second; null: as fast as possible. */
+  replaySpeed: number | null;
+  logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  url: string;
+  crashAt: { boundary: string; occurrence: number } | undefined;
+}
+
+const schema = z.object({
+  TROUPE_HOST: SETTINGS.TROUPE_HOST.schema,
+  TROUPE_PORT: SETTINGS.TROUPE_PORT.schema,
+  TROUPE_DATA_DIR: SETTINGS.TROUPE_DATA_DIR.schema,
+  DATABASE_URL: SETTINGS.DATABASE_URL.schema,
+  TROUPE_MARKET: SETTINGS.TROUPE_MARKET.schema,
+  TROUPE_REPLAY_FILE: SETTINGS.TROUPE_REPLAY_FILE.schema,
+  TROUPE_REPLAY_SPEED: SETTINGS.TROUPE_REPLAY_SPEED.schema,
+  TROUPE_LOG_LEVEL: SETTINGS.TROUPE_LOG_LEVEL.schema,
+  TROUPE_URL: SETTINGS.TROUPE_URL.schema,
+  TROUPE_CRASH_AT: SETTINGS.TROUPE_CRASH_AT.schema,
+});
+
+/**
+ * The environment as configuration; an empty variable counts as not set.
+ * @throws DomainError INVALID_CONFIG naming every variable that is wrong and what it should be.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) throw invalid(parsed.error);
+  const read = parsed.data;
+  const port = read.TROUPE_PORT;
+  return {
+    host: read.TROUPE_HOST,
+    port,
+    dataDir: resolve(read.TROUPE_DATA_DIR),
+    databaseUrl: read.DATABASE_URL,
+    market: read.TROUPE_MARKET,
+    replayFile: read.TROUPE_REPLAY_FILE,
+    replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
+    logLevel: read.TROUPE_LOG_LEVEL,
+    url: read.TROUPE_URL ?? `http://${read.TROUPE_HOST}:${port}`,
+    crashAt: crashAt(read.TROUPE_CRASH_AT),
+  };
+}
+
+/** One line per variable, for `--help`. */
+export function describeSettings(): string {
+  const names = Object.keys(SETTINGS).filter((name): name is Name => name in SETTINGS);
+  return names.map((name) => `  ${name.padEnd(20)} ${SETTINGS[name].help}`).join("\n");
+}
+
+function crashAt(value: string | undefined): Config["crashAt"] {
+  if (value === undefined) return undefined;
+  const [boundary = "", occurrence = "1"] = value.split(":");
+  return { boundary, occurrence: Number(occurrence) };
+}
+
+function invalid(error: z.ZodError): DomainError {
+  const fields = error.issues.map((issue) => ({
+    field: issue.path.join("."),
+    message: issue.message,
+  }));
+  const lines = fields.map(({ field, message }) => `${field}: ${message}`);
+  return new DomainError("INVALID_CONFIG", `invalid configuration\n${lines.join("\n")}`, {
+    fields,
+  });
+}

@@ -1,0 +1,184 @@
+// Where everything meets: adapters are put behind the engine's ports, and one object opens and closes
+// it all. `main` and `cli` (and tests and benches) start from here.
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pino, type Logger } from "pino";
+import { openReplayFeed } from "#adapters/bundled-feed.ts";
+import { createChannelRegistry } from "#adapters/channel-registry.ts";
+import { lockFolder } from "#adapters/folder-lock.ts";
+import { observeMarket } from "#adapters/market-observer.ts";
+import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
+import { createReplayClock } from "#adapters/replay-clock.ts";
+import { systemTimer } from "#adapters/system-timer.ts";
+import { createAgentRegistry } from "#agents/registry.ts";
+import type { Config } from "#config/config.ts";
+import { createDecisionRegistry } from "#decisions/registry.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import type { ReachBoundary } from "#engine/boundaries.ts";
+import { BOUNDARIES } from "#engine/boundaries.ts";
+import { Engine } from "#engine/engine.ts";
+import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
+import { openDatabase, type Database } from "#persistence/database.ts";
+import { createEngineStore } from "#persistence/engine-store.ts";
+import { createJournal } from "#persistence/journal.ts";
+import { migrate } from "#persistence/migrate.ts";
+import type { MarketFeed } from "#ports/market-feed.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+import { bundledDefinitions } from "#services/bundled-definitions.ts";
+import { createServices, type Services } from "#services/services.ts";
+
+const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
+/** Bars shown before the replay's first tick, so that moving averages have something to average. */
+const WARM_UP_BARS = 60;
+
+/** The store and what is built directly on it; enough for commands that run no engine. */
+export interface OpenStore extends AsyncDisposable {
+  database: Database;
+  queue: WorkQueue;
+  services: Services;
+}
+
+export interface Troupe extends OpenStore {
+  engine: Engine;
+  feed: MarketFeed;
+  clock: ReturnType<typeof createReplayClock>;
+}
+
+export interface OpenOptions {
+  config: Config;
+  logger: Logger;
+  settings?: Partial<EngineSettings>;
+  /** Members per shard. */
+  shardSize?: number;
+}
+
+/** Opens, locks and migrates the database. @throws DomainError DATA_FOLDER_TAKEN */
+export async function openStore({ config, logger, shardSize }: OpenOptions): Promise<OpenStore> {
+  const resources = new AsyncDisposableStack();
+  try {
+    const database = await openConfigured(config, resources);
+    await migrate(database);
+    const queue = createWorkQueue({
+      database:
+        database.pglite === undefined
+          ? { kind: "postgres", connectionString: config.databaseUrl ?? "" }
+          : { kind: "pglite", client: database.pglite },
+      logger,
+    });
+    const services = createServices({
+      database,
+      queue,
+      decisions: createDecisionRegistry(),
+      channels: createChannelRegistry(),
+      shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
+    });
+    await services.definitions.sync(bundledDefinitions);
+    return {
+      database,
+      queue,
+      services,
+      [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    };
+  } catch (error) {
+    await resources.disposeAsync();
+    throw error;
+  }
+}
+
+/** Everything, engine included, opened and not yet started. */
+export async function openTroupe(options: OpenOptions): Promise<Troupe> {
+  const { config, logger } = options;
+  const feed = await openFeed(config);
+  const store = await openStore(options);
+  try {
+    const engineStore = createEngineStore(store.database, store.queue);
+    const clock = await openClock(config, feed, engineStore);
+    const engine = new Engine({
+      clock,
+      timer: systemTimer,
+      store: engineStore,
+      journal: createJournal(store.database),
+      queue: store.queue,
+      channels: createChannelRegistry(),
+      decisions: createDecisionRegistry(),
+      agents: createAgentRegistry(),
+      observe: (request) => observeMarket({ feed, ...request }),
+      candles: (symbol, at, count) => feed.candles(symbol, at, count),
+      logger,
+      reach: boundaryOf(config),
+      settings: {
+        ...DEFAULT_SETTINGS,
+        shardSlots: store.database.kind === "postgres" ? 4 : 1,
+        ...options.settings,
+      },
+    });
+    return { ...store, engine, feed, clock };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export function createLogger(config: Config, destination?: string): Logger {
+  const options = { level: config.logLevel, redact: ["*.password", "*.apiKey", "*.secret"] };
+  return destination === undefined
+    ? pino(options)
+    : pino(options, pino.destination({ dest: destination, mkdir: true, sync: false }));
+}
+
+async function openConfigured(config: Config, resources: AsyncDisposableStack): Promise<Database> {
+  if (config.databaseUrl !== undefined) {
+    return resources.use(await openDatabase({ kind: "postgres", url: config.databaseUrl }));
+  }
+  await mkdir(config.dataDir, { recursive: true });
+  // PGlite itself does not notice a second process, and would lose what it writes.
+  resources.use(await lockFolder(config.dataDir));
+  return resources.use(
+    await openDatabase({ kind: "pglite", dataDir: join(config.dataDir, "pglite") }),
+  );
+}
+
+function openFeed(config: Config): Promise<MarketFeed> {
+  const file = config.replayFile;
+  if (file === undefined) return openReplayFeed({ folder: CANDLES });
+  const isPath = file.includes("/") || file.includes("\\");
+  return isPath
+    ? openReplayFeed({ folder: CANDLES, own: [{ path: file }] })
+    : openReplayFeed({ folder: CANDLES, files: [file] });
+}
+
+/** The replay goes on at the newest tick anybody ran, so a restart continues where it stood. */
+async function openClock(
+  config: Config,
+  feed: MarketFeed,
+  store: ReturnType<typeof createEngineStore>,
+): Promise<ReturnType<typeof createReplayClock>> {
+  const { range } = feed;
+  if (range === null) throw new InvalidInputError("INVALID_DATA_FILE", "a replay needs an end");
+  const scheduled = await store.scheduledDefinitions();
+  const stoodAt = Math.max(...scheduled.map(({ lastScheduledFor }) => lastScheduledFor ?? 0), 0);
+  const [symbol = ""] = feed.symbols;
+  const bars = await feed.candles(symbol, range.to, Number.MAX_SAFE_INTEGER);
+  const first = bars[Math.min(WARM_UP_BARS, bars.length - 1)]?.openAt ?? range.from;
+  return createReplayClock({
+    start: Math.max(stoodAt, first),
+    end: range.to,
+    ticksPerSecond: config.replaySpeed,
+    timer: systemTimer,
+  });
+}
+
+function boundaryOf({ crashAt }: Config): ReachBoundary {
+  if (crashAt === undefined) return () => undefined;
+  if (!BOUNDARIES.some((boundary) => boundary === crashAt.boundary)) {
+    const message = `TROUPE_CRASH_AT: expected one of ${BOUNDARIES.join(", ")}, was ${crashAt.boundary}`;
+    throw new InvalidInputError("INVALID_CONFIG", message);
+  }
+  let left = crashAt.occurrence;
+  return (boundary) => {
+    if (boundary !== crashAt.boundary) return;
+    left -= 1;
+    if (left === 0) process.kill(process.pid, "SIGKILL");
+  };
+}
