@@ -1,11 +1,11 @@
 import type { Decision, DecisionInput } from "#domain/decision.ts";
-import type { JsonObject } from "#domain/json.ts";
 import type { MarketFact, MarketFacts } from "#domain/market.ts";
 import type { PlanItem } from "#domain/trading.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import { weighAgents, type MissingAgent, type Panel } from "./agent-weights.ts";
 import { convictionParamsSchema, type ConvictionParams } from "./conviction-params.ts";
-import { calculateConviction, type Conviction, type RiskFacts } from "./conviction.ts";
+import { convictionDetails, explainConviction } from "./conviction-report.ts";
+import { calculateConviction, type RiskFacts } from "./conviction.ts";
 import { fractionOfHolding, freshPrice, holdingOf, quantityOf } from "./orders.ts";
 import { generateSignal, type TradeSignal } from "./signal.ts";
 import { nextStreaks, streaksFromState, streaksToState, type Streaks } from "./streaks.ts";
@@ -33,19 +33,18 @@ function decide(input: Input): Decision {
   const warnings = panel.missing.map(missingWarning);
   const needed = panel.missing.find(({ required }) => required);
   if (needed !== undefined) {
-    return abstain(
-      input,
-      `the required agent ${needed.agent} is missing (${needed.reason})`,
-      warnings,
-    );
+    const reason = `the required agent ${needed.agent} is missing (${needed.reason})`;
+    return abstain(input, reason, warnings);
   }
-  if (panel.voices.length === 0)
+  if (panel.voices.length === 0) {
     return abstain(input, "no agent that counts gave a reading", warnings);
-  return decideOn(input, symbol, panel, warnings);
+  }
+  const decision = decideOn(input, symbol, panel);
+  return { ...decision, warnings: [...warnings, ...decision.warnings] };
 }
 
-function decideOn(input: Input, symbol: string, panel: Panel, warnings: string[]): Decision {
-  const facts = readFacts(input.market.facts, warnings);
+function decideOn(input: Input, symbol: string, panel: Panel): Decision {
+  const { facts, warnings } = readFacts(input.market.facts);
   const conviction = calculateConviction(panel.voices, facts);
   const streaks = streaksFromState(input.state);
   const signal = generateSignal({
@@ -57,14 +56,21 @@ function decideOn(input: Input, symbol: string, panel: Panel, warnings: string[]
     params: input.params,
     breakerScope: "buys_only",
   });
-  const order = planOrder(input, symbol, signal, panel.confidence);
+  const trade = signal.shouldExecute ? planTrade(input, symbol, signal) : null;
+  const obstacle = typeof trade === "string" ? trade : null;
+  const items =
+    trade === null || typeof trade === "string"
+      ? []
+      : [toItem(trade, { symbol, signal, confidence: panel.confidence })];
+  const outcome = { panel, conviction, signal, items, obstacle };
+  const cycle = { signal, score: conviction.score };
   return {
     signal: signal.signal,
-    items: order.items,
-    rationale: rationale(panel, conviction, signal, order.obstacle),
+    items,
+    rationale: explainConviction(outcome),
     warnings: [...warnings, ...signal.warnings],
-    details: details(panel, conviction, signal, order),
-    state: streaksToState(streaksAfter(input, streaks, signal, conviction.score)),
+    details: convictionDetails(outcome),
+    state: streaksToState(streaksAfter(input, streaks, cycle)),
   };
 }
 
@@ -80,28 +86,33 @@ function abstain(input: Input, reason: string, warnings: string[]): Decision {
   };
 }
 
-function streaksAfter(input: Input, before: Streaks, signal: TradeSignal, score: number): Streaks {
+function streaksAfter(
+  { params, tick }: Input,
+  before: Streaks,
+  { signal, score }: { signal: TradeSignal; score: number },
+): Streaks {
   // A breaker says nothing about the agents' view, so it neither lengthens nor ends a streak.
   if (signal.branch === "circuit_breaker") return { ...before, lastScore: score };
-  return nextStreaks(
-    before,
-    { signal: signal.signal, score, at: input.tick.scheduledFor },
-    { buy: input.params.buy_threshold, fullSell: input.params.full_sell_threshold },
-  );
+  const cycle = { signal: signal.signal, score, at: tick.scheduledFor };
+  return nextStreaks(before, cycle, {
+    buy: params.buy_threshold,
+    fullSell: params.full_sell_threshold,
+  });
 }
 
-function readFacts(facts: MarketFacts, warnings: string[]): RiskFacts {
-  return {
-    fearGreed: readFact(facts.fearGreed, "fear & greed index", warnings),
-    change24hPct: readFact(facts.change24hPct, "24 h change", warnings),
-    dollarIndex: readFact(facts.dollarIndex, "dollar index", warnings),
+function readFacts(known: MarketFacts): { facts: RiskFacts; warnings: string[] } {
+  const warnings: string[] = [];
+  const read = (fact: MarketFact | undefined, name: string): number | null => {
+    if (fact !== undefined && Number.isFinite(fact.value)) return fact.value;
+    warnings.push(`the ${name} is not available and does not enter the decision`);
+    return null;
   };
-}
-
-function readFact(fact: MarketFact | undefined, name: string, warnings: string[]): number | null {
-  if (fact !== undefined && Number.isFinite(fact.value)) return fact.value;
-  warnings.push(`the ${name} is not available and does not enter the decision`);
-  return null;
+  const facts = {
+    fearGreed: read(known.fearGreed, "fear & greed index"),
+    change24hPct: read(known.change24hPct, "24 h change"),
+    dollarIndex: read(known.dollarIndex, "dollar index"),
+  };
+  return { facts, warnings };
 }
 
 function positionRatio({ portfolio }: Input, symbol: string): number {
@@ -111,29 +122,12 @@ function positionRatio({ portfolio }: Input, symbol: string): number {
   return Number(holding.notional) / total;
 }
 
-interface PlannedOrder {
-  items: PlanItem[];
-  /** Why a signal that wanted to trade did not; null when it did or did not want to. */
-  obstacle: string | null;
-}
-
-function planOrder(
-  input: Input,
-  symbol: string,
-  signal: TradeSignal,
-  confidence: number,
-): PlannedOrder {
-  if (!signal.shouldExecute) return { items: [], obstacle: null };
-  const order =
-    signal.signal === "BUY"
-      ? purchase(input, symbol, signal.size)
-      : sale(input, symbol, signal.size);
-  if (typeof order === "string") return { items: [], obstacle: order };
-  const rationale = signal.reasons[0] ?? signal.branch;
-  return { items: [{ symbol, ...order, confidence, rationale }], obstacle: null };
-}
-
 type Trade = Pick<PlanItem, "action" | "quantity" | "leverage">;
+
+/** What to trade, or the reason why nothing can be traded. */
+function planTrade(input: Input, symbol: string, { signal, size }: TradeSignal): Trade | string {
+  return signal === "BUY" ? purchase(input, symbol, size) : sale(input, symbol, size);
+}
 
 function purchase(
   { market, portfolio, marketType }: Input,
@@ -154,60 +148,13 @@ function sale({ portfolio }: Input, symbol: string, size: number): Trade | strin
   return quantity === null ? "There is nothing to sell." : { action: "close_long", quantity };
 }
 
+function toItem(
+  trade: Trade,
+  { symbol, signal, confidence }: { symbol: string; signal: TradeSignal; confidence: number },
+): PlanItem {
+  return { symbol, ...trade, confidence, rationale: signal.reasons[0] ?? signal.branch };
+}
+
 function missingWarning({ agent, reason }: MissingAgent): string {
   return `agent ${agent} is missing (${reason})`;
-}
-
-function rationale(
-  panel: Panel,
-  conviction: Conviction,
-  signal: TradeSignal,
-  obstacle: string | null,
-): string {
-  const voices = panel.voices.map(
-    ({ agent, score, weight }) => `${agent} ${score.toFixed(0)} × ${weight.toFixed(2)}`,
-  );
-  const parts = [
-    `The agents say ${voices.join(", ")}; market risk scales that by ${conviction.riskFactor.toFixed(2)}.`,
-  ];
-  if (panel.missing.length > 0) {
-    const names = panel.missing.map(({ agent }) => agent).join(", ");
-    parts.push(`Without ${names} the others count for more and the confidence is lower.`);
-  }
-  parts.push(...signal.reasons);
-  if (obstacle !== null) parts.push(obstacle);
-  parts.push(`Risk is ${signal.riskLevel.toLowerCase()}.`);
-  return parts.join(" ");
-}
-
-function details(
-  panel: Panel,
-  conviction: Conviction,
-  signal: TradeSignal,
-  order: PlannedOrder,
-): JsonObject {
-  const weights = panel.voices.map(({ agent, weight }) => [agent, weight] as const);
-  return {
-    conviction_score: conviction.score,
-    raw_weighted_score: conviction.raw,
-    adjusted_score: conviction.adjusted,
-    risk_factor: conviction.riskFactor,
-    factors: {
-      fear_greed: conviction.factors.fearGreed,
-      volatility: conviction.factors.volatility,
-      dollar_index: conviction.factors.dollarIndex,
-    },
-    contributions: conviction.contributions,
-    weights_used: Object.fromEntries(weights),
-    missing_agents: panel.missing.map(({ agent }) => agent),
-    confidence: panel.confidence,
-    branch: signal.branch,
-    signal_strength: signal.strength,
-    position_size: signal.size,
-    position_multiplier: signal.multiplier,
-    is_accelerated: signal.accelerated,
-    consecutive_count: signal.bullishCount,
-    risk_level: signal.riskLevel,
-    should_execute: order.items.length > 0,
-  };
 }

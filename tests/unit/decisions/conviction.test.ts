@@ -80,7 +80,7 @@ describe("conviction calculator", () => {
   test("covers every error case of the file: bad weights, or a null agent output", () => {
     const kinds = new Set(refused.map(({ expected_error: error }) => error?.kind));
     // The null agent output is answered by the decision agent: optional or required and missing.
-    expect([...kinds].toSorted()).toEqual([
+    expect([...kinds].toSorted((a = "", b = "") => a.localeCompare(b))).toEqual([
       "null_agent_output",
       "weight_out_of_range",
       "weights_missing_key",
