@@ -21,7 +21,7 @@ const AgentRunSchema = defineEntity({
     provenance: p.json<Provenance[]>().nullable(),
     // Why there is no reading.
     reason: p.text().nullable(),
-    durationMs: p.integer(),
+    durationMs: double(),
     model: p.text().nullable(),
     tokens: p.integer().nullable(),
     cost: amount().nullable(),

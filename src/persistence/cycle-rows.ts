@@ -1,0 +1,334 @@
+import type { Cycle } from "#domain/cycle.ts";
+import type { StrategyState } from "#domain/strategy.ts";
+import type { MemberWrite } from "#ports/store.ts";
+import type { StrategyStatus } from "#entities/strategy.entity.ts";
+import { type BatchRow, insertBatch, instant, instantOrNull, recordset } from "./batch.ts";
+
+// One statement per table, whatever the number of cycles (I1: all of them in one transaction).
+
+const cycleColumns = {
+  strategy_id: "uuid",
+  cycle_index: "int",
+  compose_id: "uuid",
+  tick_id: "uuid",
+  cause: "text",
+  compose_time: "timestamptz",
+  status: "text",
+  rationale: "text",
+  decision: "jsonb",
+  state_before: "jsonb",
+  params_version: "int",
+  definition_version: "int",
+  error: "jsonb",
+  duration_ms: "float8",
+} as const;
+
+const instructionColumns = {
+  strategy_id: "uuid",
+  instruction_id: "uuid",
+  cycle_index: "int",
+  compose_id: "uuid",
+  position: "int",
+  symbol: "text",
+  action: "text",
+  side: "text",
+  quantity: "numeric",
+  leverage: "float8",
+  price_mode: "text",
+  limit_price: "numeric",
+  reduce_only: "boolean",
+  client_order_id: "text",
+  note: "text",
+  status: "text",
+  reason: "text",
+  exchange_order_id: "text",
+  filled_quantity: "numeric",
+  average_price: "numeric",
+  fee: "numeric",
+} as const;
+
+const detailColumns = {
+  strategy_id: "uuid",
+  trade_id: "uuid",
+  cycle_index: "int",
+  compose_id: "uuid",
+  instruction_id: "uuid",
+  leg_number: "int",
+  position: "int",
+  symbol: "text",
+  kind: "text",
+  type: "text",
+  side: "text",
+  leverage: "float8",
+  quantity: "numeric",
+  entry_price: "numeric",
+  exit_price: "numeric",
+  notional_entry: "numeric",
+  notional_exit: "numeric",
+  fee_cost: "numeric",
+  realized_pnl: "numeric",
+  realized_pnl_pct: "numeric",
+  entry_time: "timestamptz",
+  exit_time: "timestamptz",
+  holding_ms: "int8",
+  event_time: "timestamptz",
+} as const;
+
+const viewColumns = {
+  strategy_id: "uuid",
+  cycle_index: "int",
+  snapshot_ts: "timestamptz",
+  cash: "numeric",
+  total_value: "numeric",
+  total_realized_pnl: "numeric",
+  total_unrealized_pnl: "numeric",
+  gross_exposure: "numeric",
+  net_exposure: "numeric",
+  buying_power: "numeric",
+} as const;
+
+const holdingColumns = {
+  strategy_id: "uuid",
+  cycle_index: "int",
+  symbol: "text",
+  type: "text",
+  quantity: "numeric",
+  leverage: "float8",
+  entry_price: "numeric",
+  cost: "numeric",
+  mark_price: "numeric",
+  mark_quality: "text",
+  notional: "numeric",
+  unrealized_pnl: "numeric",
+  unrealized_pnl_pct: "numeric",
+  entry_time: "timestamptz",
+  liquidation_price: "numeric",
+} as const;
+
+const strategyColumns = {
+  id: "uuid",
+  status: "text",
+  state: "text",
+  stop_reason: "text",
+  stop_reason_detail: "text",
+  cycle_index: "int",
+  last_execution_time: "timestamptz",
+  current_balance: "numeric",
+  total_value: "numeric",
+  realized_pnl: "numeric",
+  unrealized_pnl: "numeric",
+  total_trades: "int",
+  winning_trades: "int",
+  losing_trades: "int",
+  max_drawdown: "numeric",
+  peak_value: "numeric",
+} as const;
+
+const snapshotColumns = { strategy_id: "uuid", seq: "int8", envelope: "jsonb" } as const;
+
+const keep = (column: string): string => `${column} = coalesce(r.${column}, s.${column})`;
+
+// A strategy that stopped, for whatever reason, is no longer wanted to run: nothing but a new
+// request may start it again (I9). Requests lock the shard before the strategy, as a commit does,
+// and a resume is refused until the stop is stored, so this cannot swallow a newer wish.
+const updateStrategies = `
+  update strategies s set
+    status = r.status, state = r.state,
+    stop_reason = r.stop_reason, stop_reason_detail = r.stop_reason_detail,
+    desired_status = case when r.state = 'stopped' then 'stopped' else s.desired_status end,
+    stop_command_id = case when r.state = 'stopped' then null else s.stop_command_id end,
+    stop_close_positions = case when r.state = 'stopped' then null else s.stop_close_positions end,
+    stop_request_reason = case when r.state = 'stopped' then null else s.stop_request_reason end,
+    ${[
+      "cycle_index",
+      "last_execution_time",
+      "current_balance",
+      "total_value",
+      "realized_pnl",
+      "unrealized_pnl",
+      "total_trades",
+      "winning_trades",
+      "losing_trades",
+      "max_drawdown",
+      "peak_value",
+    ]
+      .map(keep)
+      .join(", ")},
+    total_pnl = coalesce(r.realized_pnl + r.unrealized_pnl, s.total_pnl),
+    win_rate = case when r.winning_trades + r.losing_trades > 0
+      then r.winning_trades::numeric / (r.winning_trades + r.losing_trades) else s.win_rate end,
+    updated_at = now()
+  from ${recordset(strategyColumns)}
+  where s.id = r.id`;
+
+// A snapshot never goes back: one that is not newer than the stored one changes no row.
+const updateSnapshots = `
+  update actor_snapshots s set envelope = r.envelope, seq = r.seq, updated_at = now()
+  from ${recordset(snapshotColumns)}
+  where s.strategy_id = r.strategy_id and s.seq < r.seq`;
+
+const insertCycles = insertBatch("strategy_compose_cycles", cycleColumns);
+const insertInstructions = insertBatch("strategy_instructions", instructionColumns);
+const insertDetails = insertBatch("strategy_details", detailColumns);
+const insertViews = insertBatch("strategy_portfolio_views", viewColumns);
+const insertHoldings = insertBatch("strategy_holdings", holdingColumns);
+
+export interface BatchStatement {
+  text: string;
+  /** Every row must take effect, or the batch is refused. */
+  rows: readonly object[];
+}
+
+/** The statements that store these writes, parents before children; empty ones are left out. */
+export function statementsOf(writes: readonly MemberWrite[]): BatchStatement[] {
+  const cycles = writes.flatMap((write) => write.cycle ?? []);
+  const statements: BatchStatement[] = [
+    { text: updateStrategies, rows: writes.map(strategyRow) },
+    { text: updateSnapshots, rows: writes.map(snapshotRow) },
+    { text: insertCycles, rows: cycles.map(cycleRow) },
+    { text: insertInstructions, rows: cycles.flatMap(instructionRows) },
+    { text: insertDetails, rows: cycles.flatMap(detailRows) },
+    { text: insertViews, rows: cycles.map(viewRow) },
+    { text: insertHoldings, rows: cycles.flatMap(holdingRows) },
+  ];
+  return statements.filter(({ rows }) => rows.length > 0);
+}
+
+function statusOf(state: StrategyState): StrategyStatus {
+  return state === "stopped" || state === "cancelled" ? state : "running";
+}
+
+function strategyRow(write: MemberWrite): BatchRow<typeof strategyColumns> {
+  const { cycle } = write;
+  return {
+    id: write.strategyId,
+    status: statusOf(write.state),
+    state: write.state,
+    stop_reason: write.stopReason,
+    stop_reason_detail: write.stopReasonDetail,
+    cycle_index: cycle?.cycleIndex,
+    last_execution_time: cycle === null ? null : instant(cycle.composeTime),
+    current_balance: cycle?.ledger.cash,
+    total_value: cycle?.view.totalValue,
+    realized_pnl: cycle?.ledger.realizedPnl,
+    unrealized_pnl: cycle?.view.unrealizedPnl,
+    total_trades: cycle?.ledger.totalTrades,
+    winning_trades: cycle?.ledger.winningTrades,
+    losing_trades: cycle?.ledger.losingTrades,
+    max_drawdown: cycle?.ledger.maxDrawdown,
+    peak_value: cycle?.ledger.peakEquity,
+  };
+}
+
+function snapshotRow(write: MemberWrite): BatchRow<typeof snapshotColumns> {
+  return { strategy_id: write.strategyId, seq: write.seq, envelope: write.envelope };
+}
+
+function cycleRow(cycle: Cycle): BatchRow<typeof cycleColumns> {
+  return {
+    strategy_id: cycle.strategyId,
+    cycle_index: cycle.cycleIndex,
+    compose_id: cycle.composeId,
+    tick_id: cycle.tickId,
+    cause: cycle.cause,
+    compose_time: instant(cycle.composeTime),
+    status: cycle.status,
+    rationale: cycle.rationale,
+    decision: cycle.decision,
+    state_before: cycle.stateBefore,
+    params_version: cycle.paramsVersion,
+    definition_version: cycle.definitionVersion,
+    error: cycle.error,
+    duration_ms: cycle.durationMs,
+  };
+}
+
+function instructionRows(cycle: Cycle): BatchRow<typeof instructionColumns>[] {
+  return cycle.instructions.map((instruction) => ({
+    strategy_id: cycle.strategyId,
+    instruction_id: instruction.instructionId,
+    cycle_index: cycle.cycleIndex,
+    compose_id: cycle.composeId,
+    position: instruction.index,
+    symbol: instruction.symbol,
+    action: instruction.action,
+    side: instruction.side,
+    quantity: instruction.quantity,
+    leverage: instruction.leverage,
+    price_mode: instruction.priceMode,
+    limit_price: instruction.limitPrice,
+    reduce_only: instruction.reduceOnly,
+    client_order_id: instruction.clientOrderId,
+    note: instruction.note,
+    status: instruction.status,
+    reason: instruction.reason,
+    exchange_order_id: instruction.exchangeOrderId,
+    filled_quantity: instruction.filledQuantity,
+    average_price: instruction.averagePrice,
+    fee: instruction.fee,
+  }));
+}
+
+function detailRows(cycle: Cycle): BatchRow<typeof detailColumns>[] {
+  return cycle.legs.map((leg, position) => ({
+    strategy_id: cycle.strategyId,
+    trade_id: leg.tradeId,
+    cycle_index: cycle.cycleIndex,
+    compose_id: cycle.composeId,
+    instruction_id: leg.instructionId,
+    leg_number: leg.legNumber,
+    position,
+    symbol: leg.symbol,
+    kind: leg.kind,
+    type: leg.type,
+    side: leg.side,
+    leverage: leg.leverage,
+    quantity: leg.quantity,
+    entry_price: leg.entryPrice,
+    exit_price: leg.exitPrice,
+    notional_entry: leg.notionalEntry,
+    notional_exit: leg.notionalExit,
+    fee_cost: leg.feeCost,
+    realized_pnl: leg.realizedPnl,
+    realized_pnl_pct: leg.realizedPnlPct,
+    entry_time: instant(leg.entryAt),
+    exit_time: instantOrNull(leg.exitAt),
+    holding_ms: leg.holdingMs,
+    event_time: instant(leg.eventAt),
+  }));
+}
+
+function viewRow({ strategyId, cycleIndex, view }: Cycle): BatchRow<typeof viewColumns> {
+  return {
+    strategy_id: strategyId,
+    cycle_index: cycleIndex,
+    snapshot_ts: instant(view.at),
+    cash: view.cash,
+    total_value: view.totalValue,
+    total_realized_pnl: view.realizedPnl,
+    total_unrealized_pnl: view.unrealizedPnl,
+    gross_exposure: view.grossExposure,
+    net_exposure: view.netExposure,
+    buying_power: view.buyingPower,
+  };
+}
+
+function holdingRows({ strategyId, cycleIndex, view }: Cycle): BatchRow<typeof holdingColumns>[] {
+  return view.holdings.map((holding) => ({
+    strategy_id: strategyId,
+    cycle_index: cycleIndex,
+    symbol: holding.symbol,
+    type: holding.type,
+    quantity: holding.quantity,
+    leverage: holding.leverage,
+    entry_price: holding.entryPrice,
+    cost: holding.cost,
+    mark_price: holding.markPrice,
+    mark_quality: holding.markQuality,
+    notional: holding.notional,
+    unrealized_pnl: holding.unrealizedPnl,
+    unrealized_pnl_pct: holding.unrealizedPnlPct,
+    entry_time: instant(holding.entryAt),
+    liquidation_price: holding.liquidationPrice,
+  }));
+}

@@ -1,0 +1,10 @@
+import type { EngineStore } from "#ports/store.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+import type { Database } from "./database.ts";
+import { createShardStore } from "./shards.store.ts";
+import { createTickStore } from "./ticks.store.ts";
+
+/** What the engine reads and writes besides the journal. */
+export function createEngineStore(database: Database, queue: WorkQueue): EngineStore {
+  return { ...createTickStore(database, queue), ...createShardStore(database) };
+}

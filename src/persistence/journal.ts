@@ -1,0 +1,84 @@
+import { FencedError } from "#domain/errors.ts";
+import type { Journal, MemberWrite, ShardCommit, ShardCommitResult } from "#ports/store.ts";
+import { raiseAlerts } from "./alerts.store.ts";
+import type { Database } from "./database.ts";
+import { writeMembers } from "./member-writes.ts";
+import { number } from "./rows.ts";
+import type { SqlTransaction } from "./sql.ts";
+
+// The counts are of the tick last handed to the shard; a late commit of an older one adds nothing.
+const moveVersion = `
+  update shards set
+    version = version + 1,
+    settled_tick_id = case when fanned_tick_id = $3::uuid and $4::boolean
+      then fanned_tick_id else settled_tick_id end,
+    settled_cycles = settled_cycles + case when fanned_tick_id = $3::uuid then $5::int else 0 end,
+    settled_failures = settled_failures + case when fanned_tick_id = $3::uuid then $6::int else 0 end,
+    updated_at = now()
+  where id = $1 and version = $2
+  returning version, roster_version`;
+
+const correctCounts = `
+  update shards set
+    settled_cycles = settled_cycles + $3::int, settled_failures = settled_failures + $4::int
+  where id = $1 and fanned_tick_id = $2`;
+
+interface Counts {
+  cycles: number;
+  failures: number;
+}
+
+/** The write side of what strategies did: there is no other. */
+export function createJournal(database: Database): Journal {
+  return {
+    commit: (commit) => database.transactional((sql) => commitShard(sql, commit)),
+  };
+}
+
+async function commitShard(sql: SqlTransaction, commit: ShardCommit): Promise<ShardCommitResult> {
+  // Invariant I7, in this order: the claim, the version, the rows. A node that lost the first or
+  // the second learns it before it has written anything.
+  if (commit.finish) await commit.claim?.settle(sql.transaction);
+  else await commit.claim?.hold(sql.transaction);
+  const hoped = countsOf(commit, commit.writes);
+  const head = await fence(sql, commit, hoped);
+
+  const outcome = await writeMembers(sql, commit.writes, commit.replace);
+  const stored = countsOf(commit, outcome.stored);
+  stored.failures += outcome.stopped;
+  if (stored.cycles !== hoped.cycles || stored.failures !== hoped.failures) {
+    await sql.run(correctCounts, [
+      commit.shardId,
+      commit.tickId,
+      stored.cycles - hoped.cycles,
+      stored.failures - hoped.failures,
+    ]);
+  }
+  await raiseAlerts(sql, [...commit.alerts, ...outcome.alerts]);
+  return { ...head, stored: outcome.stored };
+}
+
+async function fence(sql: SqlTransaction, commit: ShardCommit, counts: Counts) {
+  const [row] = await sql.rows(moveVersion, [
+    commit.shardId,
+    commit.version,
+    commit.tickId,
+    commit.finish,
+    counts.cycles,
+    counts.failures,
+  ]);
+  if (row === undefined) {
+    throw new FencedError(`shard ${commit.shardId} is no longer at version ${commit.version}`);
+  }
+  return { version: number(row, "version"), rosterVersion: number(row, "roster_version") };
+}
+
+function countsOf({ tickId }: ShardCommit, writes: readonly MemberWrite[]): Counts {
+  const cycles = writes
+    .flatMap((write) => write.cycle ?? [])
+    .filter((cycle) => tickId !== null && cycle.tickId === tickId);
+  return {
+    cycles: cycles.length,
+    failures: cycles.filter((cycle) => cycle.status === "failed").length,
+  };
+}

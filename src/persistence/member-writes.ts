@@ -1,0 +1,180 @@
+import { DomainError, errorMessage } from "#domain/errors.ts";
+import type { MemberWrite, NewAlert, ShardCommit } from "#ports/store.ts";
+import { statementsOf } from "./cycle-rows.ts";
+import { databaseFault, isDataError } from "./errors.ts";
+import { json, number, oneOf, oneOfOrNull, textOrNull } from "./rows.ts";
+import { stopForError } from "./shards.store.ts";
+import type { Sql } from "./sql.ts";
+
+export interface WritesOutcome {
+  /** Per member what the database holds now, in the order given. */
+  stored: MemberWrite[];
+  alerts: NewAlert[];
+  /** Members stopped because nothing about them could be stored. */
+  stopped: number;
+}
+
+interface Batch {
+  sql: Sql;
+  replace: ShardCommit["replace"];
+  outcome: WritesOutcome;
+}
+
+// One strategy's second cycle for the same tick, or memory that is behind the database.
+const cycleConstraints = new Set([
+  "strategy_compose_cycles_pkey",
+  "uq_strategy_compose_cycle",
+  "uq_strategy_cycle_tick",
+]);
+
+const storedMember = `
+  select s.state, s.stop_reason, s.stop_reason_detail, a.envelope, a.seq
+  from strategies s join actor_snapshots a on a.strategy_id = s.id
+  where s.id = $1`;
+
+/**
+ * Writes all members' parts inside the open transaction. What the database refuses is halved until
+ * the culprit stands alone; its siblings are stored as if it were not there (I6). Only errors of
+ * the connection or the server get out, and with them the whole commit.
+ */
+export async function writeMembers(
+  sql: Sql,
+  writes: readonly MemberWrite[],
+  replace: ShardCommit["replace"],
+): Promise<WritesOutcome> {
+  const outcome: WritesOutcome = { stored: [], alerts: [], stopped: 0 };
+  await store({ sql, replace, outcome }, writes);
+  return outcome;
+}
+
+async function store(batch: Batch, writes: readonly MemberWrite[]): Promise<void> {
+  const [first, second] = writes;
+  if (first === undefined) return;
+  const refusal = await attempt(batch.sql, writes);
+  if (refusal === null) {
+    batch.outcome.stored.push(...writes);
+    return;
+  }
+  if (second === undefined) return storeCulprit(batch, first, refusal.error);
+  const middle = Math.ceil(writes.length / 2);
+  await store(batch, writes.slice(0, middle));
+  await store(batch, writes.slice(middle));
+}
+
+/** Null when everything is written; else nothing is, and the error is about the rows. */
+async function attempt(
+  sql: Sql,
+  writes: readonly MemberWrite[],
+): Promise<{ error: unknown } | null> {
+  const batch = serialized(writes);
+  if (!batch.ok) return batch;
+  await sql.run("savepoint members");
+  try {
+    for (const { text, count, param } of batch.statements) {
+      if ((await sql.run(text, [param])) !== count) throw staleWrite();
+    }
+  } catch (error) {
+    if (!isDataError(error) && !isStale(error)) throw error;
+    await sql.run("rollback to savepoint members");
+    return { error };
+  }
+  await sql.run("release savepoint members");
+  return null;
+}
+
+type Serialized = { ok: true; statements: Statement[] } | { ok: false; error: unknown };
+
+interface Statement {
+  text: string;
+  count: number;
+  param: string;
+}
+
+/** A value that cannot even be written as JSON or as a date is the fault of its row too. */
+function serialized(writes: readonly MemberWrite[]): Serialized {
+  try {
+    const statements = statementsOf(writes).map(({ text, rows }) => ({
+      text,
+      count: rows.length,
+      param: JSON.stringify(rows),
+    }));
+    return { ok: true, statements };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+async function storeCulprit(batch: Batch, write: MemberWrite, error: unknown): Promise<void> {
+  if (isStale(error) || isRepeatedCycle(error)) return keepStored(batch, write, error);
+  const replacement = batch.replace(write, error);
+  if (replacement === null) return stop(batch, write, error);
+  const refusal = await attempt(batch.sql, [replacement]);
+  if (refusal !== null) return stop(batch, write, refusal.error);
+  batch.outcome.stored.push(replacement);
+}
+
+/** The database is ahead of the memory this came from: what it holds stands (I2). */
+async function keepStored(batch: Batch, write: MemberWrite, error: unknown): Promise<void> {
+  const stored = await readStored(batch.sql, write.strategyId);
+  if (stored === null) return;
+  batch.outcome.stored.push(stored);
+  batch.outcome.alerts.push(alertOf("cycle_already_stored", write, error));
+}
+
+/** Nothing about the strategy can be stored: it stays where its last commit left it, stopped. */
+async function stop(batch: Batch, write: MemberWrite, error: unknown): Promise<void> {
+  await batch.sql.run(stopForError, [write.strategyId, `cannot be stored: ${codeOf(error)}`]);
+  batch.outcome.stopped += 1;
+  batch.outcome.alerts.push(alertOf("strategy_not_storable", write, error));
+  const stored = await readStored(batch.sql, write.strategyId);
+  if (stored !== null) batch.outcome.stored.push(stored);
+}
+
+async function readStored(sql: Sql, strategyId: string): Promise<MemberWrite | null> {
+  const [row] = await sql.rows(storedMember, [strategyId]);
+  if (row === undefined) return null;
+  return {
+    strategyId,
+    state: oneOf(row, "state"),
+    stopReason: oneOfOrNull(row, "stop_reason"),
+    stopReasonDetail: textOrNull(row, "stop_reason_detail"),
+    envelope: json(row, "envelope"),
+    seq: number(row, "seq"),
+    cycle: null,
+  };
+}
+
+function alertOf(kind: string, write: MemberWrite, error: unknown): NewAlert {
+  return {
+    kind,
+    severity: "error",
+    subject: write.strategyId,
+    strategyId: write.strategyId,
+    message: errorMessage(error),
+    detail: {
+      composeId: write.cycle?.composeId ?? null,
+      cycleIndex: write.cycle?.cycleIndex ?? null,
+      tickId: write.cycle?.tickId ?? null,
+      error: codeOf(error),
+    },
+  };
+}
+
+function staleWrite(): DomainError {
+  return new DomainError("VERSION_CONFLICT", "a snapshot as new as this one is already stored");
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof DomainError && error.code === "VERSION_CONFLICT";
+}
+
+function isRepeatedCycle(error: unknown): boolean {
+  const fault = databaseFault(error);
+  return fault?.sqlState === "23505" && cycleConstraints.has(fault.constraint ?? "");
+}
+
+function codeOf(error: unknown): string {
+  const fault = databaseFault(error);
+  if (fault !== null) return [fault.sqlState, fault.constraint].filter(Boolean).join(" ");
+  return error instanceof DomainError ? error.code : errorMessage(error);
+}
