@@ -11,11 +11,13 @@ export const DEFAULT_CANDLE_FILE = "bitcoin-daily.csv";
 /** A candle file of the user's own. */
 export interface OwnCandleFile {
   path: string;
-  /** Base/quote; defaults to the catalogue's entry of that file name. */
+  /** Base/quote; left out, the file name says it: a bundled one, or like `BTC-USDT-1h.csv`. */
   symbol?: string;
   /** ms between two bars; inferred when left out. */
   stepMs?: number;
 }
+
+const SYMBOL_IN_NAME = /(?:^|[^A-Z0-9])([A-Z0-9]{2,10}?)[-_]?(USDT|USDC|USD|EUR)(?![A-Z0-9])/;
 
 export interface BundledFeedOptions {
   /** Folder of the bundled files. */
@@ -57,11 +59,16 @@ function readBundled(folder: string, name: string): Promise<CandleFile> {
 
 function readOwn(own: OwnCandleFile): Promise<CandleFile> {
   const entry = CANDLE_FILES.find((candidate) => candidate.file === basename(own.path));
-  const symbol = own.symbol ?? entry?.symbol;
+  const symbol = own.symbol ?? entry?.symbol ?? symbolIn(basename(own.path));
   const stepMs = own.stepMs ?? entry?.stepMs;
   if (symbol === undefined) {
-    const message = `${own.path}: its symbol is not known; give one, e.g. BTC/USDT`;
+    const message = `${own.path}: its symbol is not known; put it into the name, like BTC-USDT-1h.csv`;
     throw new DomainError("INVALID_DATA_FILE", message);
   }
   return readCandleFile(own.path, { symbol, ...(stepMs === undefined ? {} : { stepMs }) });
+}
+
+function symbolIn(file: string): string | undefined {
+  const [, base, quote] = SYMBOL_IN_NAME.exec(file) ?? [];
+  return base === undefined || quote === undefined ? undefined : `${base}/${quote}`;
 }

@@ -76,7 +76,7 @@ export function parseCandles(file: string, text: string, options: CandleFileOpti
   for (const [previous, bar] of pairs(bars)) {
     checkDistance(placeOf(bar), bar.openAt - previous.openAt, stepMs);
   }
-  const candles = bars.map(({ line: _, ...bar }) => ({ ...bar, closeAt: bar.openAt + stepMs }));
+  const candles = bars.map((bar) => toCandle(bar, stepMs));
   return { file, symbol: options.symbol, stepMs, candles };
 }
 
@@ -121,7 +121,8 @@ function parseRows(file: string, text: string): Row[] {
       .parse(parsed)
       .map(({ record, info }) => ({ line: info.lines, fields: record }));
   } catch (error) {
-    throw fileError(file, `not a CSV file: ${errorMessage(error)}`, "save it as plain CSV", error);
+    const message = `${file}: not a CSV file: ${errorMessage(error)}; save it as plain CSV`;
+    throw new DomainError("INVALID_DATA_FILE", message, { cause: error, details: { file } });
   }
 }
 
@@ -220,6 +221,11 @@ function toBar(file: string, row: Row, timeColumn: string): Bar {
   return { line: row.line, openAt, open, high, low, close, volume: value("volume", 5) };
 }
 
+function toCandle(bar: Bar, stepMs: number): Candle {
+  const { openAt, open, high, low, close, volume } = bar;
+  return { openAt, closeAt: openAt + stepMs, open, high, low, close, volume };
+}
+
 function checkBar(
   place: Place,
   bar: { open: number; high: number; low: number; close: number },
@@ -256,9 +262,6 @@ function placeError(place: Place, problem: string, fix: string): DomainError {
   return new DomainError("INVALID_DATA_FILE", message, { details: { ...place } });
 }
 
-function fileError(file: string, problem: string, fix: string, cause?: unknown): DomainError {
-  return new DomainError("INVALID_DATA_FILE", `${file}: ${problem}; ${fix}`, {
-    cause,
-    details: { file },
-  });
+function fileError(file: string, problem: string, fix: string): DomainError {
+  return new DomainError("INVALID_DATA_FILE", `${file}: ${problem}; ${fix}`, { details: { file } });
 }

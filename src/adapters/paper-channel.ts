@@ -111,12 +111,13 @@ class PaperVenue {
     const share = this.#profile.maxVolumeShare;
     if (share === null) return { price, quantity: asked, shortfall: null };
     const { barVolume } = at.quote;
-    const most = floorToStep(decimal(barVolume).times(share), at.step);
+    const most = decimal(barVolume).times(share);
     if (asked.lte(most)) return { price, quantity: asked, shortfall: null };
+    const quantity = floorToStep(most, at.step);
     const limit = `at most ${share} of the bar's volume ${barVolume}`;
-    if (most.isZero()) return { refusal: `filled 0 of ${asked.toFixed()}: ${limit}` };
-    const shortfall = `filled ${most.toFixed()} of ${asked.toFixed()}: ${limit}`;
-    return { price, quantity: most, shortfall };
+    if (quantity.isZero()) return { refusal: `filled 0 of ${asked.toFixed()}: ${limit}` };
+    const shortfall = `filled ${quantity.toFixed()} of ${asked.toFixed()}: ${limit}`;
+    return { price, quantity, shortfall };
   }
 
   #filled(
@@ -171,7 +172,8 @@ function leverageRefusal(order: Order, profile: PaperProfile): string | null {
 /** The largest order binds openings only: exits stay open (I12). */
 function quantityRefusal(quantity: Decimal, lots: Lots, reduceOnly: boolean): string | null {
   const { step, minQuantity, maxQuantity } = lots;
-  if (!quantity.isFinite() || quantity.lte(ZERO)) return `quantity ${quantity} is not above 0`;
+  if (!quantity.isFinite() || quantity.lte(ZERO))
+    return `quantity ${quantity.toFixed()} is not above 0`;
   if (step !== null && !quantity.mod(step).isZero()) {
     return `quantity ${quantity.toFixed()} is not a multiple of the step ${step.toFixed()}`;
   }

@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
@@ -166,11 +168,25 @@ test("an unknown bundled file is refused with the known ones", async () => {
   });
 });
 
-test("an own file needs a symbol unless the catalogue knows its name", async () => {
+test("an own file needs a symbol unless its name says it", async () => {
   const own = (path: string) => openReplayFeed({ folder: FOLDER, own: [{ path }] });
-  await expect(own("mine.csv")).rejects.toThrow("its symbol is not known");
+  await expect(own("mine.csv")).rejects.toThrow("put it into the name, like BTC-USDT-1h.csv");
   const feed = await own(join(FOLDER, "coinbase-ETHUSD-1m-20170903.csv"));
   expect(feed.symbols).toEqual(["ETH/USD"]);
+});
+
+test.each([
+  ["SOL-USDT-1h.csv", "SOL/USDT"],
+  ["kraken_ETH_EUR.csv", "ETH/EUR"],
+  ["BTCUSD.csv", "BTC/USD"],
+  ["venue-1000PEPEUSDC-5m.csv", "1000PEPE/USDC"],
+])("the name %s says %s", async (name, symbol) => {
+  const folder = await mkdtemp(join(tmpdir(), "candles-"));
+  const path = join(folder, name);
+  await writeFile(path, `${HEADER}\n0,1,1,1,1,1\n60000,1,1,1,1,1\n`);
+  const feed = await openReplayFeed({ folder: FOLDER, own: [{ path }] });
+  await rm(folder, { recursive: true });
+  expect(feed.symbols).toEqual([symbol]);
 });
 
 function parse(lines: readonly string[]) {
