@@ -132,13 +132,12 @@ function isInside({ stopLoss, takeProfit }: Bracket, price: number): boolean {
 
 /** Notional that may be added, quote currency. */
 function roomFor(
-  { marketType, portfolio, params }: DecisionInput<MomentumParams>,
+  { marketType, portfolio }: DecisionInput<MomentumParams>,
   { leverage }: Bracket,
   holding: Holding | undefined,
 ): number {
-  if (marketType === "spot") {
-    return Number(portfolio.buyingPower) * (1 - params.cash_reserve_pct / 100);
-  }
+  // What fees and slippage take is left out when the plan becomes orders.
+  if (marketType === "spot") return Number(portfolio.buyingPower);
   const kept = Number(portfolio.grossExposure) - Number(holding?.notional ?? 0);
   return Number(portfolio.totalValue) * leverage - kept;
 }

@@ -43,9 +43,6 @@ export const momentumParamsSchema = z
     cooldown_minutes: integerParam(0, 43_200)
       .default(60)
       .describe("Minutes after a trade before the same symbol may be entered again"),
-    cash_reserve_pct: numberParam(0, 50)
-      .default(1)
-      .describe("Percent of the cash a spot purchase leaves for fees and slippage"),
   })
   .check(({ value, issues }) => {
     for (const [low, high] of ORDERED) {

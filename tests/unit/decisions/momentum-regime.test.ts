@@ -35,10 +35,10 @@ describe("momentum regime", () => {
       expect(decision.items[0]).toMatchObject({ quantity: "0.25", leverage: 5 });
     });
 
-    test("on spot spends no more than the cash less a reserve, without leverage", () => {
+    test("on spot spends no more than the cash, without leverage", () => {
       const decision = decide({});
       const quantity = Number(decision.items[0]?.quantity);
-      expect(quantity * 43_250).toBeCloseTo(9900, 6);
+      expect(quantity * 43_250).toBeCloseTo(10_000, 6);
       expect(decision.items[0]).not.toHaveProperty("leverage");
       expect(decision.details["capped_by"]).toBe("cash");
       expect(decision.warnings).toHaveLength(1);
@@ -126,6 +126,15 @@ describe("momentum regime", () => {
         { symbol: SYMBOL, stopLoss: "44050", takeProfit: "41650" },
       ]);
     });
+  });
+
+  test("a position that is flipped makes room for its successor", () => {
+    const decision = decide({
+      params: { ...DEFAULTS, max_concurrent_positions: 1 },
+      portfolio: portfolioOf("10000", [shortHolding("0.1", "43250")]),
+      marketType: "perpetual",
+    });
+    expect(decision.items.map(({ action }) => action)).toEqual(["close_short", "open_long"]);
   });
 
   describe("limits keep exits open (I12):", () => {

@@ -145,7 +145,6 @@ describe("momentum params", () => {
       min_sl_distance_pct: 0.5,
       max_concurrent_positions: 3,
       cooldown_minutes: 60,
-      cash_reserve_pct: 1,
     });
   });
 
