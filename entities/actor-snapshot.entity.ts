@@ -1,4 +1,3 @@
-import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { defineEntity, p } from "@mikro-orm/core";
 import { timestamps } from "./columns.ts";
 import { Strategy } from "./strategy.entity.ts";
@@ -9,7 +8,12 @@ const ActorSnapshotSchema = defineEntity({
   tableName: "actor_snapshots",
   properties: {
     strategy: () => p.manyToOne(Strategy).primary().deleteRule("cascade").updateRule("no action"),
-    envelope: p.json<SnapshotEnvelope>(),
+    machine: p.text(),
+    version: p.integer(),
+    value: p.text(),
+    hash: p.text(),
+    // JSON text, kept byte for byte: the hash covers it.
+    context: p.text(),
     // +1 per commit that wrote it; it never goes back.
     seq: p.bigint("number").default(0),
     ...timestamps(),

@@ -212,7 +212,7 @@ export class Migration0001Initial extends Migration {
     );
 
     this.addSql(
-      `create table "actor_snapshots" ("strategy_id" uuid not null, "envelope" jsonb not null, "seq" bigint not null default '0', "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("strategy_id"));`,
+      `create table "actor_snapshots" ("strategy_id" uuid not null, "machine" text not null, "version" int not null, "value" text not null, "hash" text not null, "context" text not null, "seq" bigint not null default '0', "created_at" timestamptz not null default now(), "updated_at" timestamptz not null default now(), primary key ("strategy_id"));`,
     );
 
     this.addSql(

@@ -124,7 +124,15 @@ const strategyColumns = {
   peak_value: "numeric",
 } as const;
 
-const snapshotColumns = { strategy_id: "uuid", seq: "int8", envelope: "jsonb" } as const;
+const snapshotColumns = {
+  strategy_id: "uuid",
+  seq: "int8",
+  machine: "text",
+  version: "int",
+  value: "text",
+  hash: "text",
+  context: "text",
+} as const;
 
 const keep = (column: string): string => `${column} = coalesce(r.${column}, s.${column})`;
 
@@ -163,9 +171,14 @@ const updateStrategies = `
 
 // A snapshot never goes back: one that is not newer than the stored one changes no row.
 const updateSnapshots = `
-  update actor_snapshots s set envelope = r.envelope, seq = r.seq, updated_at = now()
+  update actor_snapshots s set
+    seq = r.seq, machine = r.machine, version = r.version, value = r.value, hash = r.hash,
+    context = r.context, updated_at = now()
   from ${recordset(snapshotColumns)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
+
+/** The first snapshot of new strategies. */
+export const insertSnapshots = insertBatch("actor_snapshots", snapshotColumns);
 
 const insertCycles = insertBatch("strategy_compose_cycles", cycleColumns);
 const insertInstructions = insertBatch("strategy_instructions", instructionColumns);
@@ -220,8 +233,11 @@ function strategyRow(write: MemberWrite): BatchRow<typeof strategyColumns> {
   };
 }
 
-function snapshotRow(write: MemberWrite): BatchRow<typeof snapshotColumns> {
-  return { strategy_id: write.strategyId, seq: write.seq, envelope: write.envelope };
+export function snapshotRow(
+  write: Pick<MemberWrite, "strategyId" | "seq" | "envelope">,
+): BatchRow<typeof snapshotColumns> {
+  const { machine, version, value, hash, context } = write.envelope;
+  return { strategy_id: write.strategyId, seq: write.seq, machine, version, value, hash, context };
 }
 
 function cycleRow(cycle: Cycle): BatchRow<typeof cycleColumns> {

@@ -2,8 +2,8 @@ import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { MemberWrite, NewAlert, ShardCommit } from "#ports/store.ts";
 import { statementsOf } from "./cycle-rows.ts";
 import { databaseFault, isDataError } from "./errors.ts";
-import { json, number, oneOf, oneOfOrNull, textOrNull } from "./rows.ts";
-import { stopForError } from "./shards.store.ts";
+import { number, oneOf, oneOfOrNull, textOrNull } from "./rows.ts";
+import { envelopeColumns, envelopeOf, stopForError } from "./shards.store.ts";
 import type { Sql } from "./sql.ts";
 
 export interface WritesOutcome {
@@ -28,7 +28,7 @@ const cycleConstraints = new Set([
 ]);
 
 const storedMember = `
-  select s.state, s.stop_reason, s.stop_reason_detail, a.envelope, a.seq
+  select s.state, s.stop_reason, s.stop_reason_detail, a.seq, ${envelopeColumns}
   from strategies s join actor_snapshots a on a.strategy_id = s.id
   where s.id = $1`;
 
@@ -138,7 +138,7 @@ async function readStored(sql: Sql, strategyId: string): Promise<MemberWrite | n
     state: oneOf(row, "state"),
     stopReason: oneOfOrNull(row, "stop_reason"),
     stopReasonDetail: textOrNull(row, "stop_reason_detail"),
-    envelope: json(row, "envelope"),
+    envelope: envelopeOf(row),
     seq: number(row, "seq"),
     cycle: null,
   };

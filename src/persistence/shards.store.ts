@@ -1,3 +1,4 @@
+import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
 import { raiseAlerts } from "./alerts.store.ts";
 import type { Database } from "./database.ts";
@@ -53,7 +54,8 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
     },
     async actors(strategyIds) {
       const rows = await sql.rows(
-        "select strategy_id, envelope, seq from actor_snapshots where strategy_id = any($1::uuid[])",
+        `select a.strategy_id, a.seq, ${envelopeColumns} from actor_snapshots a
+         where a.strategy_id = any($1::uuid[])`,
         [strategyIds],
       );
       return rows.map(actorOf);
@@ -82,6 +84,19 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
       }),
     dismiss: (claim) => transactional((tx) => claim.settle(tx.transaction)),
     raiseAlert: (alert) => raiseAlerts(sql, [alert]),
+  };
+}
+
+/** The columns `envelopeOf` reads, of `actor_snapshots` under the alias `a`. */
+export const envelopeColumns = "a.machine, a.version, a.value, a.hash, a.context";
+
+export function envelopeOf(row: Row): SnapshotEnvelope {
+  return {
+    machine: text(row, "machine"),
+    version: number(row, "version"),
+    value: text(row, "value"),
+    hash: text(row, "hash"),
+    context: text(row, "context"),
   };
 }
 
@@ -116,7 +131,7 @@ function memberOf(row: Row): Member {
 function actorOf(row: Row): StoredActor {
   return {
     strategyId: text(row, "strategy_id"),
-    envelope: json(row, "envelope"),
+    envelope: envelopeOf(row),
     seq: number(row, "seq"),
   };
 }

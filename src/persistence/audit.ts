@@ -1,0 +1,36 @@
+import type { JsonObject } from "#domain/json.ts";
+import { insertBatch } from "./batch.ts";
+import type { Sql } from "./sql.ts";
+
+/** Who did what to what; part of the transaction that did it. */
+export interface AuditEntry {
+  /** A user's id, or the part of the product that acted. */
+  actor: string;
+  /** e.g. `strategy.stop` */
+  action: string;
+  subjectType: "strategy" | "definition" | "user" | "api" | "prompt" | "alert";
+  subjectId: string;
+  /** Never a secret (I13). */
+  detail?: JsonObject;
+}
+
+const columns = {
+  actor: "text",
+  action: "text",
+  subject_type: "text",
+  subject_id: "text",
+  detail: "jsonb",
+} as const;
+
+const insert = insertBatch("audit_log", columns);
+
+export async function audit(sql: Sql, entries: readonly AuditEntry[]): Promise<void> {
+  const rows = entries.map(({ actor, action, subjectType, subjectId, detail = {} }) => ({
+    actor,
+    action,
+    subject_type: subjectType,
+    subject_id: subjectId,
+    detail,
+  }));
+  if (rows.length > 0) await sql.run(insert, [JSON.stringify(rows)]);
+}
