@@ -1,0 +1,220 @@
+import { createActor } from "xstate";
+import type { Decision } from "#domain/decision.ts";
+import type { Definition } from "#domain/definition.ts";
+import type { Instruction } from "#domain/cycle.ts";
+import type { Ledger, Position } from "#domain/portfolio.ts";
+import type { StrategyState } from "#domain/strategy.ts";
+import type { TickInput } from "#domain/tick.ts";
+import {
+  strategyMachine,
+  type StrategyContext,
+  type StrategyEvent,
+} from "#machines/strategy.machine.ts";
+
+export const FIRST_TICK = Date.UTC(2024, 0, 15, 12);
+export const SECOND_TICK = FIRST_TICK + 3_600_000;
+
+const definition: Definition = {
+  id: "definition-1",
+  name: "multi_agent_btc_v1",
+  displayName: "BTC conviction",
+  description: "",
+  philosophy: "",
+  decisionAgent: "multi_agent_conviction",
+  agents: [],
+  tradeChannel: "paper",
+  symbols: ["BTC-USDT"],
+  periodMinutes: 60,
+  defaultParams: {},
+  version: 1,
+  catchUp: "one",
+  isActive: true,
+};
+
+const LONG: Position = {
+  symbol: "BTC-USDT",
+  quantity: "0.1",
+  cost: "4200",
+  entryFees: "4.2",
+  leverage: 1,
+  entryAt: FIRST_TICK,
+  markPrice: "42000",
+  markAt: FIRST_TICK,
+};
+
+const EMPTY_LEDGER: Ledger = {
+  marketType: "spot",
+  initialBalance: "10000",
+  cash: "10000",
+  realizedPnl: "0",
+  feesPaid: "0",
+  fundingNet: "0",
+  externalTransfers: "0",
+  positions: {},
+  peakEquity: "10000",
+  maxDrawdown: "0",
+  totalTrades: 0,
+  winningTrades: 0,
+  losingTrades: 0,
+};
+
+/** A strategy that has not traded yet. */
+export function newContext(overrides: Partial<StrategyContext> = {}): StrategyContext {
+  return {
+    strategyId: "7b0a7f4c-0d0b-4a53-9a6b-0f6f0c2f9d11",
+    ledger: EMPTY_LEDGER,
+    decisionState: null,
+    protections: [],
+    cycleIndex: 0,
+    lastTickFor: null,
+    pending: null,
+    stop: null,
+    ...overrides,
+  };
+}
+
+/** After a first cycle that decided to wait. */
+export function heldContext(overrides: Partial<StrategyContext> = {}): StrategyContext {
+  return newContext({
+    decisionState: { buyStreak: 1, sellStreak: 0 },
+    cycleIndex: 1,
+    lastTickFor: FIRST_TICK,
+    ...overrides,
+  });
+}
+
+/** After a first cycle that bought. */
+export function longContext(overrides: Partial<StrategyContext> = {}): StrategyContext {
+  return heldContext({
+    ledger: {
+      ...EMPTY_LEDGER,
+      cash: "5795.8",
+      realizedPnl: "-4.2",
+      feesPaid: "4.2",
+      positions: { [LONG.symbol]: LONG },
+      totalTrades: 1,
+    },
+    ...overrides,
+  });
+}
+
+export const pendingOrder: Instruction = {
+  instructionId: "0f4d7d0a-1c51-5f0e-9d43-0a3f6a1f2b10",
+  index: 0,
+  symbol: "BTC-USDT",
+  action: "open_long",
+  side: "BUY",
+  quantity: "0.1",
+  leverage: 1,
+  priceMode: "market",
+  limitPrice: null,
+  reduceOnly: false,
+  clientOrderId: "0f4d7d0a1c515f0e9d430a3f6a1f2b10",
+  note: "conviction above the threshold",
+  status: "pending",
+  reason: null,
+  exchangeOrderId: null,
+  filledQuantity: "0",
+  averagePrice: null,
+  fee: "0",
+};
+
+export const hold: Decision = {
+  signal: "HOLD",
+  items: [],
+  rationale: "nothing to do",
+  warnings: [],
+  details: {},
+  state: { buyStreak: 1, sellStreak: 0 },
+};
+
+export function tickAt(scheduledFor: number): StrategyEvent & { type: "TICK" } {
+  return { type: "TICK", tick: tickInput(scheduledFor), params: { buy: 60 }, paramsVersion: 1 };
+}
+
+export function stopWith(closePositions: boolean): StrategyEvent & { type: "STOP" } {
+  return { type: "STOP", commandId: "command-1", closePositions, reason: "user asked" };
+}
+
+export function recorded(
+  value: "running" | "stopped",
+  context: StrategyContext,
+): StrategyEvent & { type: "RECORDED" } {
+  return { type: "RECORDED", value, context };
+}
+
+/** At least one event of each type, with the variants that make a difference. */
+export const eventsByType: { [Type in StrategyEvent["type"]]: (StrategyEvent & { type: Type })[] } =
+  {
+    TICK: [tickAt(FIRST_TICK), tickAt(SECOND_TICK)],
+    DECIDED: [{ type: "DECIDED", decision: hold }],
+    DECISION_FAILED: [
+      { type: "DECISION_FAILED", error: { code: "PORT_TIMEOUT", message: "no decision" } },
+    ],
+    RECORDED: [
+      recorded("running", heldContext()),
+      recorded("running", longContext()),
+      recorded("running", longContext({ pending: [pendingOrder] })),
+      recorded("stopped", heldContext()),
+      recorded("stopped", longContext()),
+    ],
+    STOP: [stopWith(false), stopWith(true)],
+    CANCEL: [{ type: "CANCEL", reason: "shutdown" }],
+    RESUME: [{ type: "RESUME" }],
+  };
+
+export const allEvents: StrategyEvent[] = Object.values(eventsByType).flat();
+
+/** A started actor, where it stands, and the effects it has asked for so far. */
+export interface ObservedActor {
+  send(event: StrategyEvent): void;
+  stand(): { status: string; value: StrategyState; context: StrategyContext };
+  persisted(): unknown;
+  asked: string[];
+}
+
+/** A new actor, or one restored to `at` the way the engine restores it. */
+export function observedActor(
+  input: StrategyContext,
+  at?: { value: StrategyState; context: StrategyContext },
+): ObservedActor {
+  const asked: string[] = [];
+  const ask = (effect: string) => () => void asked.push(effect);
+  const machine = strategyMachine.provide({
+    actions: {
+      beginDecision: ask("beginDecision"),
+      beginExecution: ask("beginExecution"),
+      beginFailure: ask("beginFailure"),
+      beginClosing: ask("beginClosing"),
+    },
+  });
+  const actor = createActor(
+    machine,
+    at === undefined ? { input } : { input, snapshot: machine.resolveState(at) },
+  );
+  actor.start();
+  return {
+    send: (event) => actor.send(event),
+    stand: () => {
+      const { status, value, context } = actor.getSnapshot();
+      return { status, value, context };
+    },
+    persisted: () => actor.getPersistedSnapshot(),
+    asked,
+  };
+}
+
+function tickInput(scheduledFor: number): TickInput {
+  return {
+    tick: {
+      id: `tick-${scheduledFor}`,
+      definitionId: definition.id,
+      scheduledFor,
+      previousFor: null,
+      status: "running",
+    },
+    definition,
+    market: { at: scheduledFor, quotes: {}, funding: [], facts: {} },
+    analysis: {},
+  };
+}

@@ -1,0 +1,127 @@
+import { createActor, createMachine, fromPromise, spawnChild } from "xstate";
+import { getShortestPaths } from "xstate/graph";
+import { describe, expect, test } from "vitest";
+import { seal, unseal } from "#engine/envelope.ts";
+import type { SnapshotEnvelope } from "#domain/snapshot.ts";
+import { StrategyState } from "#domain/strategy.ts";
+import {
+  strategyMachine,
+  type StrategyContext,
+  type StrategyEvent,
+} from "#machines/strategy.machine.ts";
+import {
+  allEvents,
+  newContext,
+  observedActor,
+  type ObservedActor,
+} from "#support/strategy-situations.ts";
+
+interface Path {
+  says: string;
+  value: StrategyState;
+  events: StrategyEvent[];
+}
+
+const paths = reachableStates();
+
+test("every state of the machine is reached", () => {
+  expect([...new Set(paths.map(({ value }) => value))].toSorted()).toEqual(
+    Object.values(StrategyState).toSorted(),
+  );
+});
+
+test("every state listens to at least one event of the alphabet", () => {
+  for (const path of paths) {
+    const moves = allEvents.filter((event) => {
+      const actor = walked(path);
+      const before = JSON.stringify(actor.stand());
+      actor.send(event);
+      return JSON.stringify(actor.stand()) !== before;
+    });
+    expect(moves.length, path.says).toBeGreaterThan(0);
+  }
+});
+
+describe("a strategy restored from its stored snapshot", () => {
+  test.each(paths)("asks for nothing by itself: $says", (path) => {
+    const restored = restoredFrom(walked(path));
+    expect(restored.asked).toEqual([]);
+    expect(restored.stand()).toEqual(walked(path).stand());
+  });
+
+  test.each(paths)("goes on as if it had never stopped: $says", (path) => {
+    for (const first of allEvents) {
+      for (const second of allEvents) {
+        const original = walked(path);
+        const interrupted = restoredFrom(original);
+        sendBoth(original, interrupted, first);
+        sendBoth(original, restoredFrom(interrupted), second);
+      }
+    }
+  });
+
+  test.each(paths)("has lost nothing to JSON: $says", (path) => {
+    const { context } = walked(path).stand();
+    expect(JSON.parse(JSON.stringify(context))).toStrictEqual(context);
+    const persisted = walked(path).persisted();
+    expect(JSON.parse(JSON.stringify(persisted))).toEqual(persisted);
+  });
+
+  test.each(paths)("is sealed to the same text again: $says", (path) => {
+    const { value, context } = walked(path).stand();
+    const once = seal(value, context);
+    const opened = open(once);
+    expect(seal(opened.value, opened.context)).toEqual(once);
+  });
+});
+
+test("actor logic written inline is an error here, so that no machine can come to hold any", () => {
+  const machine = createMachine({ entry: spawnChild(fromPromise(() => Promise.resolve())) });
+  const actor = createActor(machine).start();
+  expect(() => actor.getPersistedSnapshot()).toThrow("inline child actor");
+});
+
+function reachableStates(): Path[] {
+  const found = getShortestPaths(strategyMachine, {
+    input: newContext(),
+    events: allEvents,
+    serializeState: ({ value, context }) => JSON.stringify([value, context]),
+  });
+  return found.map(({ state, steps }) => {
+    const events = steps.map(({ event }) => event).filter(isOurs);
+    const trail = events.map(({ type }) => type).join(", ");
+    return { says: `${state.value} after ${trail || "nothing"}`, value: state.value, events };
+  });
+}
+
+function isOurs(event: { type: string }): event is StrategyEvent {
+  return !event.type.startsWith("xstate.");
+}
+
+function walked(path: Path): ObservedActor {
+  const actor = observedActor(newContext());
+  for (const event of path.events) actor.send(event);
+  actor.asked.length = 0;
+  return actor;
+}
+
+function restoredFrom(original: ObservedActor): ObservedActor {
+  const { value, context } = original.stand();
+  const stored = JSON.stringify(seal(value, context));
+  const opened = open(JSON.parse(stored) as SnapshotEnvelope);
+  return observedActor(opened.context, opened);
+}
+
+function sendBoth(original: ObservedActor, restored: ObservedActor, event: StrategyEvent): void {
+  original.asked.length = 0;
+  original.send(event);
+  restored.send(event);
+  expect(restored.stand(), event.type).toEqual(original.stand());
+  expect(restored.asked, event.type).toEqual(original.asked);
+}
+
+function open(envelope: SnapshotEnvelope): { value: StrategyState; context: StrategyContext } {
+  const opened = unseal(envelope);
+  if (!opened.ok) throw new Error(`${opened.reason}: ${opened.detail}`);
+  return opened;
+}
