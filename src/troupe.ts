@@ -22,7 +22,7 @@ import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
-import { migrate } from "#persistence/migrate.ts";
+import { migrate } from "#persistence/migrations.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -30,7 +30,7 @@ import { createServices, type Services } from "#services/services.ts";
 
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
 /** Bars shown before the replay's first tick, so that moving averages have something to average. */
-const WARM_UP_BARS = 60;
+const WARM_UP_BARS = 200;
 
 /** The store and what is built directly on it; enough for commands that run no engine. */
 export interface OpenStore extends AsyncDisposable {
@@ -113,6 +113,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
         ...options.settings,
       },
     });
+    store.services.onChange(() => engine.nudge());
     return { ...store, engine, feed, clock };
   } catch (error) {
     await store[Symbol.asyncDispose]();

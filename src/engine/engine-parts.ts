@@ -1,3 +1,4 @@
+import type { JsonObject } from "#domain/json.ts";
 import type { Candle } from "#domain/market.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
 import type { Clock, Timer } from "#ports/clock.ts";
@@ -19,7 +20,7 @@ export interface Named<T> {
 
 export interface Decisions extends Named<DecisionAgent> {
   /** Defaults merged in, validated. @throws InvalidInputError INVALID_PARAMS */
-  parseParams(name: string, params: unknown): unknown;
+  parseParams(name: string, params: JsonObject, definitionDefaults?: JsonObject): unknown;
 }
 
 export interface EngineSettings {

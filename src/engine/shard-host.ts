@@ -347,15 +347,22 @@ export class ShardHost {
   #step(batch: ShardBatch, stored: readonly MemberWrite[]): void {
     const { live, reach, runtime } = this.#parts;
     reach("actor.before-step");
-    const views = stored.map((write) => {
+    let isDivergent = false;
+    const views = stored.flatMap((write) => {
       const entry = batch.entryOf(write.strategyId);
       if (entry === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
+      if (entry.write !== write) {
+        // The database holds something else than what was handed to it: memory is worth nothing.
+        isDivergent = true;
+        return [];
+      }
       const { context, event, resident } = entry;
       resident.take(write, context, event);
       if (!resident.isInStep) resident.revive(runtime);
-      return committedView(this.definitionId, write, context, live.get(write.strategyId));
+      return [committedView(this.definitionId, write, context, live.get(write.strategyId))];
     });
     reach("actor.after-step");
     live.committed(views);
+    if (isDivergent) this.evict();
   }
 }

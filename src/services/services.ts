@@ -1,0 +1,43 @@
+import type { Decisions, Named } from "#engine/engine-parts.ts";
+import type { Database } from "#persistence/database.ts";
+import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+import { createDefinitionService, type DefinitionService } from "./definitions.ts";
+import { createStrategyService, type StrategyService } from "./strategies.ts";
+
+/** The use cases, as the API and the CLI call them. */
+export interface Services {
+  definitions: DefinitionService;
+  strategies: StrategyService;
+  /** The owner of what is created on this machine while nobody has to sign in. */
+  localUser(): Promise<UserRecord>;
+  /** Called after every stored change. */
+  onChange(listener: () => void): void;
+}
+
+export interface ServiceParts {
+  database: Database;
+  queue: WorkQueue;
+  decisions: Decisions;
+  channels: Named<TradeChannel>;
+  shardSize: number;
+}
+
+export function createServices(parts: ServiceParts): Services {
+  const listeners: (() => void)[] = [];
+  const onChange = (): void => {
+    for (const listener of listeners) listener();
+  };
+  return {
+    definitions: createDefinitionService(parts),
+    strategies: createStrategyService({ ...parts, onChange }),
+    localUser: () =>
+      ensureUser(parts.database, {
+        email: "local@localhost",
+        fullName: "Local Operator",
+        role: "admin",
+      }),
+    onChange: (listener) => listeners.push(listener),
+  };
+}

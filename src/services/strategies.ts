@@ -1,0 +1,166 @@
+// What a user can do with strategies: use cases over the stores, the same for API, CLI and seeding.
+import { randomUUID } from "node:crypto";
+import { decimal, type DecimalString } from "#domain/decimal.ts";
+import type { Definition } from "#domain/definition.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import type { JsonObject } from "#domain/json.ts";
+import { openLedger } from "#domain/ledger.ts";
+import { seal } from "#engine/envelope.ts";
+import type { Decisions, Named } from "#engine/engine-parts.ts";
+import type { Database } from "#persistence/database.ts";
+import {
+  requestResume,
+  requestStop,
+  updateStrategy,
+  type ControlOutcome,
+} from "#persistence/strategy-controls.store.ts";
+import { createStrategies, type NewStrategy } from "#persistence/strategies.store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+
+export interface NewStrategyRequest {
+  name: string;
+  description?: string;
+  /** Quote currency, > 0. */
+  initialBalance: DecimalString;
+  /** Laid over the definition's defaults; `agent_weights` is merged by key. */
+  params?: JsonObject;
+  tags?: string[];
+}
+
+export interface StrategyServiceParts {
+  database: Database;
+  queue: WorkQueue;
+  decisions: Decisions;
+  channels: Named<TradeChannel>;
+  /** Most members of one shard. */
+  shardSize: number;
+  /** Told after every stored change, so that nobody waits for a poll. */
+  onChange: () => void;
+}
+
+export type StrategyService = ReturnType<typeof createStrategyService>;
+
+export function createStrategyService(parts: StrategyServiceParts) {
+  const { database, queue, onChange } = parts;
+  return {
+    /**
+     * Stores new strategies of one definition; they take part from its next tick on.
+     * @throws InvalidInputError INVALID_PARAMS, INVALID_INPUT; DomainError DEFINITION_INACTIVE
+     */
+    async createAll(
+      definition: Definition,
+      owner: { userId: string; actor: string },
+      requests: readonly NewStrategyRequest[],
+    ): Promise<string[]> {
+      const strategies = requests.map((request) => toNew(parts, definition, owner.userId, request));
+      await createStrategies(database, {
+        definitionId: definition.id,
+        shardSize: parts.shardSize,
+        actor: owner.actor,
+        strategies,
+      });
+      onChange();
+      return strategies.map(({ id }) => id);
+    },
+
+    /** New params are laid over the current ones and count from the next tick. Returns their version. */
+    async update(
+      strategyId: string,
+      edit: { actor: string; name?: string; description?: string; params?: JsonObject },
+      current: { definition: Definition; params: JsonObject },
+    ): Promise<number> {
+      const params =
+        edit.params === undefined
+          ? undefined
+          : completeParams(parts.decisions, current.definition, {
+              ...current.params,
+              ...edit.params,
+            });
+      const version = await updateStrategy(database, {
+        strategyId,
+        actor: edit.actor,
+        ...(edit.name === undefined ? {} : { name: edit.name }),
+        ...(edit.description === undefined ? {} : { description: edit.description }),
+        ...(params === undefined ? {} : { params }),
+      });
+      onChange();
+      return version;
+    },
+
+    /** Durable once it returns (I14); carried out in the strategy's own order of messages. */
+    async stop(
+      strategyId: string,
+      request: { closePositions: boolean; reason: string; actor: string; commandId?: string },
+    ): Promise<{ commandId: string; outcome: ControlOutcome }> {
+      const commandId = request.commandId ?? randomUUID();
+      const outcome = await requestStop(database, queue, { ...request, strategyId, commandId });
+      onChange();
+      return { commandId, outcome };
+    },
+
+    /** @throws DomainError INVALID_TRANSITION while a stop is still being carried out */
+    async resume(
+      strategyId: string,
+      request: { actor: string; commandId?: string },
+    ): Promise<{ commandId: string; outcome: ControlOutcome }> {
+      const commandId = request.commandId ?? randomUUID();
+      const outcome = await requestResume(database, queue, {
+        strategyId,
+        commandId,
+        actor: request.actor,
+      });
+      onChange();
+      return { commandId, outcome };
+    },
+  };
+}
+
+function toNew(
+  parts: StrategyServiceParts,
+  definition: Definition,
+  userId: string,
+  request: NewStrategyRequest,
+): NewStrategy {
+  const id = randomUUID();
+  const initialBalance = positive(request.initialBalance);
+  const { marketType } = parts.channels.get(definition.tradeChannel);
+  return {
+    id,
+    userId,
+    name: request.name,
+    description: request.description ?? "",
+    params: completeParams(parts.decisions, definition, request.params ?? {}),
+    initialBalance,
+    tags: request.tags ?? [],
+    envelope: seal("running", {
+      strategyId: id,
+      ledger: openLedger({ marketType, initialBalance }),
+      decisionState: null,
+      protections: [],
+      cycleIndex: 0,
+      lastTickFor: null,
+      pending: null,
+      stop: null,
+    }),
+  };
+}
+
+/** The whole of a strategy's params as stored: defaults of definition and agent filled in. */
+function completeParams(
+  decisions: Decisions,
+  { decisionAgent, defaultParams }: Definition,
+  params: JsonObject,
+): JsonObject {
+  return decisions.parseParams(decisionAgent, params, defaultParams) as JsonObject;
+}
+
+function positive(amount: DecimalString): DecimalString {
+  if (/^\d+(\.\d+)?$/.test(amount) && decimal(amount).isPositive() && !decimal(amount).isZero()) {
+    return amount;
+  }
+  const message = `expected an amount above 0 as a decimal string, was "${amount}"`;
+  throw new InvalidInputError("INVALID_INPUT", `initialBalance: ${message}`, {
+    fields: [{ field: "initialBalance", message }],
+  });
+}
