@@ -178,20 +178,12 @@ export function observedActor(
   input: StrategyContext,
   at?: { value: StrategyState; context: StrategyContext },
 ): ObservedActor {
-  const asked: string[] = [];
-  const ask = (effect: string) => () => void asked.push(effect);
-  const machine = strategyMachine.provide({
-    actions: {
-      beginDecision: ask("beginDecision"),
-      beginExecution: ask("beginExecution"),
-      beginFailure: ask("beginFailure"),
-      beginClosing: ask("beginClosing"),
-    },
-  });
   const actor = createActor(
-    machine,
-    at === undefined ? { input } : { input, snapshot: machine.resolveState(at) },
+    observedMachine,
+    at === undefined ? { input } : { input, snapshot: observedMachine.resolveState(at) },
   );
+  const asked: string[] = [];
+  askedBy.set(actor, asked);
   actor.start();
   return {
     send: (event) => actor.send(event),
@@ -203,6 +195,16 @@ export function observedActor(
     asked,
   };
 }
+
+const askedBy = new WeakMap<object, string[]>();
+const observedMachine = strategyMachine.provide({
+  actions: {
+    beginDecision: ({ self }) => void askedBy.get(self)?.push("beginDecision"),
+    beginExecution: ({ self }) => void askedBy.get(self)?.push("beginExecution"),
+    beginFailure: ({ self }) => void askedBy.get(self)?.push("beginFailure"),
+    beginClosing: ({ self }) => void askedBy.get(self)?.push("beginClosing"),
+  },
+});
 
 function tickInput(scheduledFor: number): TickInput {
   return {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { createActor, createMachine, fromPromise, spawnChild } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 import { describe, expect, test } from "vitest";
@@ -11,6 +12,7 @@ import {
 } from "#machines/strategy.machine.ts";
 import {
   allEvents,
+  eventsByType,
   newContext,
   observedActor,
   type ObservedActor,
@@ -23,6 +25,9 @@ interface Path {
 }
 
 const paths = reachableStates();
+const oneOfEach = Object.values(eventsByType)
+  .map(([event]) => event)
+  .filter((event) => event !== undefined);
 
 test("every state of the machine is reached", () => {
   expect([...new Set(paths.map(({ value }) => value))].toSorted()).toEqual(
@@ -51,7 +56,7 @@ describe("a strategy restored from its stored snapshot", () => {
 
   test.each(paths)("goes on as if it had never stopped: $says", (path) => {
     for (const first of allEvents) {
-      for (const second of allEvents) {
+      for (const second of oneOfEach) {
         const original = walked(path);
         const interrupted = restoredFrom(original);
         sendBoth(original, interrupted, first);
@@ -116,8 +121,8 @@ function sendBoth(original: ObservedActor, restored: ObservedActor, event: Strat
   original.asked.length = 0;
   original.send(event);
   restored.send(event);
-  expect(restored.stand(), event.type).toEqual(original.stand());
-  expect(restored.asked, event.type).toEqual(original.asked);
+  const [now, expected] = [restored, original].map(({ stand, asked }) => [stand(), asked]);
+  if (!isDeepStrictEqual(now, expected)) expect(now, event.type).toEqual(expected);
 }
 
 function open(envelope: SnapshotEnvelope): { value: StrategyState; context: StrategyContext } {

@@ -1,0 +1,134 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { seal, unseal } from "#engine/envelope.ts";
+import type { SnapshotEnvelope } from "#domain/snapshot.ts";
+import { storedMachines } from "#machines/registry.ts";
+import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
+import {
+  hold,
+  observedActor,
+  pendingOrder,
+  recorded,
+  stopWith,
+  tickAt,
+  type ObservedActor,
+} from "#support/strategy-situations.ts";
+
+const envelopeShape = z.strictObject({
+  machine: z.string(),
+  version: z.int(),
+  value: z.string(),
+  hash: z.string(),
+  context: z.string(),
+});
+const fixture = z.record(z.string(), envelopeShape);
+
+// Snapshots as released versions stored them. They are never edited; a new version adds a file.
+const { version: current } = storedMachines.strategy;
+const versions = Array.from({ length: current }, (_, index) => index + 1);
+const snapshots = versions.flatMap((version) =>
+  Object.entries(recordedBy(version)).map(([situation, envelope]) => ({
+    says: `${situation} (version ${version})`,
+    version,
+    envelope,
+  })),
+);
+
+const DECIDED: StrategyEvent = { type: "DECIDED", decision: hold };
+const NEXT_TICK = Date.UTC(2030, 0, 1);
+
+test.each(versions)("snapshots of version %i are recorded for every state that is stored", (v) => {
+  const stored = new Set(Object.values(recordedBy(v)).map(({ value }) => value));
+  expect(stored).toEqual(new Set(["running", "stopped", "cancelled", "executing"]));
+  expect(Object.values(recordedBy(v)).every(({ version }) => version === v)).toBe(true);
+});
+
+describe.each(snapshots)("a recorded snapshot: $says", ({ version, envelope }) => {
+  test("still opens", () => {
+    expect(unseal(envelope)).toMatchObject({ ok: true, value: envelope.value });
+  });
+
+  test.runIf(version === current)("is sealed to the same text again", () => {
+    const { value, context } = opened(envelope);
+    expect(seal(value, context)).toEqual(envelope);
+  });
+
+  test("is restored where it stood, asking for nothing", () => {
+    const actor = restored(envelope);
+    expect(actor.stand()).toEqual({ status: "active", ...opened(envelope) });
+    expect(actor.asked).toEqual([]);
+  });
+
+  test("steps through a whole cycle and stops", () => {
+    const actor = restored(envelope);
+    const { context } = opened(envelope);
+    bringToRunning(actor, context);
+    actor.send(tickAt(NEXT_TICK));
+    actor.send(DECIDED);
+    expect(actor.stand().value).toBe("executing");
+    const next = {
+      ...settled(context),
+      cycleIndex: context.cycleIndex + 1,
+      lastTickFor: NEXT_TICK,
+    };
+    actor.send(recorded("running", next));
+    expect(actor.stand()).toEqual({ status: "active", value: "running", context: next });
+    actor.send(stopWith(false));
+    expect(actor.stand().value).toBe("stopped");
+  });
+});
+
+describe("the recorded order in flight", () => {
+  const executing = snapshots.filter(({ envelope }) => envelope.value === "executing");
+
+  test.each(executing)("is still known after a restart: $says", ({ envelope }) => {
+    const pending = opened(envelope).context.pending ?? [];
+    expect(pending.map(({ status }) => status)).toEqual(["pending"]);
+    expect(Object.keys(pending[0] ?? {})).toEqual(
+      expect.arrayContaining(Object.keys(pendingOrder)),
+    );
+  });
+
+  test.each(executing)("keeps the strategy from being cancelled: $says", ({ envelope }) => {
+    const actor = restored(envelope);
+    actor.send({ type: "CANCEL", reason: "shutdown" });
+    expect(actor.stand().value).toBe("executing");
+  });
+
+  test.each(executing)("carries out the remembered stop: $says", ({ envelope }) => {
+    const actor = restored(envelope);
+    const { context } = opened(envelope);
+    actor.send(recorded("running", { ...settled(context), ledger: context.ledger }));
+    expect(actor.stand().value).toBe("executing");
+    expect(actor.asked).toEqual(["beginClosing"]);
+    actor.send(recorded("stopped", settled(context)));
+    expect(actor.stand()).toMatchObject({ value: "stopped", context: { stop: null } });
+  });
+});
+
+function recordedBy(version: number): Record<string, SnapshotEnvelope> {
+  const file = new URL(`../../fixtures/snapshots/strategy.v${version}.json`, import.meta.url);
+  return fixture.parse(JSON.parse(readFileSync(file, "utf8")));
+}
+
+function opened(envelope: SnapshotEnvelope) {
+  const result = unseal(envelope);
+  if (!result.ok) throw new Error(`${result.reason}: ${result.detail}`);
+  return { value: result.value, context: result.context };
+}
+
+function restored(envelope: SnapshotEnvelope): ObservedActor {
+  const at = opened(envelope);
+  return observedActor(at.context, at);
+}
+
+function bringToRunning(actor: ObservedActor, context: StrategyContext): void {
+  if (actor.stand().value === "executing") actor.send(recorded("stopped", settled(context)));
+  if (actor.stand().value !== "running") actor.send({ type: "RESUME" });
+  expect(actor.stand().value).toBe("running");
+}
+
+function settled(context: StrategyContext): StrategyContext {
+  return { ...context, pending: null, stop: null };
+}
