@@ -121,7 +121,7 @@ function sendBoth(original: ObservedActor, restored: ObservedActor, event: Strat
   original.asked.length = 0;
   original.send(event);
   restored.send(event);
-  const [now, expected] = [restored, original].map(({ stand, asked }) => [stand(), asked]);
+  const [now, expected] = [restored, original].map((actor) => [actor.stand(), actor.asked]);
   if (!isDeepStrictEqual(now, expected)) expect(now, event.type).toEqual(expected);
 }
 
