@@ -1,6 +1,7 @@
 import type { Candle } from "#domain/market.ts";
 import { ema } from "./indicators.ts";
 import { clamp, deviation, logReturns } from "./numbers.ts";
+import { normaliseIndicator } from "./regime-indicators.ts";
 
 /** Bars the regime needs: EMA 200 is the trend. */
 export const REGIME_BARS = 200;
@@ -14,7 +15,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   volatility: 0.2,
   drawdown: 0.15,
   fear_greed: 0.1,
-  funding: 0.05,
+  funding_rate: 0.05,
 };
 
 /** Facts beside the candles; a missing one is left out and the others count for more. */
@@ -45,8 +46,7 @@ export type RegimeClass = "DANGEROUS" | "NEUTRAL" | "HEALTHY" | "VERY_HEALTHY";
  * - slope (.20) = 2 · ln(EMA 20 / EMA 60) / (σ100 · √20): the middle trend rises
  * - volatility (.20) = 2 · (1 − σ20/σ100): calmer than usual is good
  * - drawdown (.15) = 1 − 2 · ln(highest close of 100 bars / close) / (σ100 · √100)
- * - fear_greed (.10) = −1 below 20, 1 above 80, else (x − 50) / 60
- * - funding (.05) = 0.5 below 0, −0.8 above 0.0005, −0.3 above 0.0003, else 0.2
+ * - fear_greed (.10), funding_rate (.05): as `normaliseIndicator` scales them
  *
  * score = 50 · (1 + weighted mean of the components there are).
  */
@@ -88,23 +88,13 @@ function candleComponents(
   };
 }
 
-function factComponents(facts: RegimeFacts): Record<string, number> {
-  const { fearGreed, fundingRate } = facts;
+function factComponents({ fearGreed, fundingRate }: RegimeFacts): Record<string, number> {
   return {
-    ...(fearGreed === undefined ? {} : { fear_greed: fearComponent(fearGreed) }),
-    ...(fundingRate === undefined ? {} : { funding: fundingComponent(fundingRate) }),
+    ...(fearGreed === undefined ? {} : { fear_greed: normaliseIndicator("fear_greed", fearGreed) }),
+    ...(fundingRate === undefined
+      ? {}
+      : { funding_rate: normaliseIndicator("funding_rate", fundingRate) }),
   };
-}
-
-function fearComponent(index: number): number {
-  if (index < 20) return -1;
-  return index > 80 ? 1 : (index - 50) / 60;
-}
-
-function fundingComponent(rate: number): number {
-  if (rate < 0) return 0.5;
-  if (rate > 0.0005) return -0.8;
-  return rate > 0.0003 ? -0.3 : 0.2;
 }
 
 function weightedMean(components: Record<string, number>): number {

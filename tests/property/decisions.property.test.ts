@@ -9,7 +9,6 @@ import { convictionParamsSchema, type ConvictionParams } from "#decisions/convic
 import { momentumParamsSchema, type MomentumParams } from "#decisions/momentum-params.ts";
 import { momentumRegime } from "#decisions/momentum-regime.ts";
 import { multiAgentConviction } from "#decisions/multi-agent-conviction.ts";
-import { scoreRegime } from "#decisions/regime-score.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import {
   decisionInput,
@@ -156,25 +155,6 @@ describe("momentum regime", () => {
       const actions = decide(momentumRegime, input).items.map(({ action }) => action);
       expect(actions).not.toContain("open_short");
     });
-  });
-});
-
-test("a regime score stays within 0..100 whatever is known", () => {
-  const indicator = fc.option(fc.double({ min: -1e6, max: 1e6, noNaN: true }));
-  const indicators = fc.record({
-    dxy: indicator,
-    fed_rate: indicator,
-    fear_greed: indicator,
-    funding_rate: indicator,
-    open_interest: indicator,
-    futures_premium: indicator,
-    mvrv: indicator,
-  });
-  check(indicators, (known) => {
-    const result = scoreRegime(known);
-    const isBlind = Object.values(known).every((value) => value === null);
-    expect(result === null).toBe(isBlind);
-    if (result !== null) expect(result.score).toSatisfy(between(0, 100));
   });
 });
 

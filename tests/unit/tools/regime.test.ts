@@ -53,7 +53,7 @@ test.each([
   [0.0004, -0.3],
   [0.0006, -0.8],
 ])("a funding rate of %d counts as %d", (fundingRate, component) => {
-  expect(readRegime(rising, { fundingRate })?.components["funding"]).toBe(component);
+  expect(readRegime(rising, { fundingRate })?.components["funding_rate"]).toBe(component);
 });
 
 test("every component lies within -1 and 1 and the score within 0 and 100", () => {
