@@ -33,7 +33,7 @@ test("known fear & greed and funding enter the score with their source", async (
   const { data, provenance } = await regimeFilterAgent.run(context);
   expect(regimeReadingSchema.parse(data).components).toMatchObject({
     fear_greed: -1,
-    funding: -0.8,
+    funding_rate: -0.8,
   });
   expect(provenance[1]).toEqual({ source: "index", at: 5, derived: true });
 });
