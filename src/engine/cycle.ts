@@ -7,7 +7,7 @@ import type { Definition } from "#domain/definition.ts";
 import { composeIdOf, seedOf } from "#domain/ids.ts";
 import { applyFill, applyFunding, valuePortfolio } from "#domain/ledger.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
-import { closeAllItems, normalisePlan } from "#domain/orders.ts";
+import { closeAllItems, normalisePlan, type NormalisedPlan } from "#domain/orders.ts";
 import { liquidations, PAPER_LIQUIDATION } from "#domain/perpetual.ts";
 import type { Ledger, PortfolioView, TradeLeg } from "#domain/portfolio.ts";
 import { triggeredProtections } from "#domain/protections.ts";
@@ -145,7 +145,7 @@ export function executeClosing(frame: CycleFrame): CycleOutcome | Promise<CycleO
 
 /** The record of a cycle that could not decide or execute: no orders, decision state untouched. */
 export function failCycle(frame: CycleFrame, error: CycleError): CycleOutcome {
-  const untouched = { ledger: frame.opening.ledger, instructions: [], legs: [] };
+  const untouched = { ledger: frame.opening.ledger, instructions: [], legs: [], skipped: [] };
   return conclude(frame, untouched, {
     status: "failed",
     rationale: `${frame.cause === "stop" ? "positions not closed" : "no decision"}: ${error.message}`,
@@ -159,6 +159,8 @@ interface Booked {
   ledger: Ledger;
   instructions: Instruction[];
   legs: TradeLeg[];
+  /** What was wanted and left no order, with the reason. */
+  skipped: NormalisedPlan["skipped"];
 }
 
 function trade(
@@ -167,16 +169,18 @@ function trade(
   finish: (booked: Booked) => CycleOutcome,
 ): CycleOutcome | Promise<CycleOutcome> {
   const { channel, market, opening } = frame;
-  const orders = planOrders(frame, items);
-  if (orders.length === 0) return finish({ ledger: opening.ledger, instructions: [], legs: [] });
+  const { orders, skipped } = planOrders(frame, items);
+  if (orders.length === 0) {
+    return finish({ ledger: opening.ledger, instructions: [], legs: [], skipped });
+  }
   const reports = channel.execute(orders, market);
   return reports instanceof Promise
-    ? reports.then((answers) => finish(book(opening.ledger, orders, answers)))
-    : finish(book(opening.ledger, orders, reports));
+    ? reports.then((answers) => finish({ ...book(opening.ledger, orders, answers), skipped }))
+    : finish({ ...book(opening.ledger, orders, reports), skipped });
 }
 
-function planOrders(frame: CycleFrame, items: PlanItem[]): Order[] {
-  if (items.length === 0) return [];
+function planOrders(frame: CycleFrame, items: PlanItem[]): NormalisedPlan {
+  if (items.length === 0) return { orders: [], skipped: [] };
   const { channel, market, opening } = frame;
   const limits: RiskLimits = {
     maxPositions: MAX_POSITIONS,
@@ -194,14 +198,14 @@ function planOrders(frame: CycleFrame, items: PlanItem[]): Order[] {
     limits,
     takerFeeRate: channel.takerFeeRate,
     slippageRate: channel.slippageRate,
-  }).orders;
+  });
 }
 
 function book(
   start: Ledger,
   orders: readonly Order[],
   reports: readonly ExecutionReport[],
-): Booked {
+): Omit<Booked, "skipped"> {
   let ledger = start;
   const legs: TradeLeg[] = [];
   const instructions = orders.map((order, index) => {
@@ -281,7 +285,7 @@ function conclude(frame: CycleFrame, booked: Booked, ending: Ending): CycleOutco
       cycleIndex,
       composeTime: market.at,
       status: ending.status,
-      rationale: withRefusals(ending.rationale, booked.instructions),
+      rationale: withRefusals(ending.rationale, booked),
       decision: decision === null ? null : recorded(decision),
       stateBefore: context.decisionState,
       paramsVersion: frame.paramsVersion,
@@ -319,15 +323,20 @@ function stopOf(
   };
 }
 
-function withRefusals(rationale: string, instructions: readonly Instruction[]): string {
-  const refused = instructions.filter(
-    ({ status }) => status === "rejected" || status === "error" || status === "partial",
-  );
-  if (refused.length === 0) return rationale;
-  const lines = refused.map(
-    ({ status, side, quantity, symbol, reason }) =>
-      `- ${status}: ${side} ${quantity} ${symbol}: ${reason ?? "no reason given"}`,
-  );
+/** What was wanted and did not happen, or only in part, belongs to the story of the cycle. */
+function withRefusals(rationale: string, { instructions, skipped }: Booked): string {
+  const refused = instructions.filter(({ status }) => status !== "filled");
+  if (refused.length === 0 && skipped.length === 0) return rationale;
+  const lines = [
+    ...refused.map(
+      ({ status, side, quantity, symbol, reason }) =>
+        `- ${status}: ${side} ${quantity} ${symbol}: ${reason ?? "no reason given"}`,
+    ),
+    ...skipped.map(
+      ({ item, reason }) =>
+        `- not ordered: ${item.action} ${item.quantity} ${item.symbol}: ${reason}`,
+    ),
+  ];
   return `${rationale}\n${lines.join("\n")}`;
 }
 
