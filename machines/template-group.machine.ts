@@ -87,6 +87,12 @@ export const templateGroupMachine = setup({
         TICK_DUE: { target: "analysing", actions: "takeTick", reenter: true },
       },
     },
-    paused: { on: { RESUME: "idle", TICK_DUE: { actions: "countSkipped" } } },
+    paused: {
+      on: {
+        RESUME: "idle",
+        // Proposed before the pause: it is finished, and none is proposed after it.
+        TICK_DUE: { target: "analysing", actions: "takeTick" },
+      },
+    },
   },
 });

@@ -38,7 +38,13 @@ export class Engine {
     };
     this.#inputs = new TickInputs(ports.store);
     this.directory = new Directory(this.#parts, this.#inputs);
-    this.#scheduler = new Scheduler(this.#parts);
+    this.#scheduler = new Scheduler(this.#parts, (scheduled) => {
+      for (const { definition } of scheduled) {
+        this.directory
+          .group(definition.id)
+          .tell({ type: definition.isActive ? "RESUME" : "PAUSE" });
+      }
+    });
   }
 
   /** Start and crash recovery are one path: restore what is stored, then take messages. */

@@ -15,13 +15,16 @@ const LOCKSTEP_POLL_MS = 20;
  */
 export class Scheduler {
   readonly #parts: EngineParts;
+  /** Told the definitions of every round, active or not. */
+  readonly #onRead: (scheduled: readonly ScheduledDefinition[]) => void;
   readonly #stopping = new AbortController();
   #nudge: () => void = () => undefined;
   #loop: Promise<void> | null = null;
   #startedAt = 0;
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, onRead: (scheduled: readonly ScheduledDefinition[]) => void) {
     this.#parts = parts;
+    this.#onRead = onRead;
   }
 
   start(): void {
@@ -56,6 +59,7 @@ export class Scheduler {
     const { clock, store } = this.#parts;
     if (clock.simulated) await this.#untilNoTickIsOpen();
     const scheduled = await store.scheduledDefinitions();
+    this.#onRead(scheduled);
     const dues = scheduled.flatMap((candidate) => {
       const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
       return due === null ? [] : [{ candidate, due }];
