@@ -4,6 +4,7 @@ import type { Claim } from "#ports/work-queue.ts";
 import { Directory } from "./directory.ts";
 import type { EngineParts, EnginePorts } from "./engine-parts.ts";
 import { LiveStore } from "./live-store.ts";
+import { LiveSync } from "./live-sync.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StrategyRuntime } from "./strategy-runtime.ts";
 import { RestartBudget } from "./supervision.ts";
@@ -11,6 +12,8 @@ import { TickInputs } from "./tick-inputs.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
 const SWEEP_MS = 250;
+/** How late, at most, what other nodes committed is shown here. */
+const LIVE_SYNC_MS = 1_000;
 
 export interface RecoveryReport {
   shards: number;
@@ -27,7 +30,8 @@ export class Engine {
   readonly #inputs: TickInputs;
   readonly #scheduler: Scheduler;
   readonly #stopping = new AbortController();
-  #sweeper: Promise<void> | null = null;
+  readonly #liveSync: LiveSync;
+  #housekeeping: Promise<unknown> | null = null;
 
   constructor(ports: EnginePorts) {
     this.#parts = {
@@ -38,6 +42,7 @@ export class Engine {
     };
     this.#inputs = new TickInputs(ports.store);
     this.directory = new Directory(this.#parts, this.#inputs);
+    this.#liveSync = new LiveSync(this.#parts, this.directory);
     this.#scheduler = new Scheduler(this.#parts, (scheduled) => {
       for (const { definition } of scheduled) {
         this.directory
@@ -56,7 +61,10 @@ export class Engine {
     queue.run("ticks", 2, (claim) => this.#onTick(claim));
     queue.run("shards", settings.shardSlots, (claim) => this.#onShard(claim));
     this.#scheduler.start();
-    this.#sweeper = this.#sweep();
+    this.#housekeeping = Promise.all([
+      this.#every(SWEEP_MS, () => this.#closeOpenTicks()),
+      this.#every(LIVE_SYNC_MS, () => this.#liveSync.look()),
+    ]);
     return { ...report, durationMs: Math.round(timer.elapsed() - startedAt) };
   }
 
@@ -67,7 +75,7 @@ export class Engine {
     this.#stopping.abort();
     await this.#scheduler.stop();
     await queue.stop(settings.drainMs);
-    await this.#sweeper;
+    await this.#housekeeping;
     for (const shard of this.directory.shards) {
       await shard.cancel(reason).catch((error: unknown) => {
         logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not marked cancelled");
@@ -96,6 +104,7 @@ export class Engine {
         return 0;
       });
     }
+    await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
     return { shards: heads.length, restored, resumed, openTicks };
   }
@@ -156,17 +165,20 @@ export class Engine {
     this.#scheduler.nudge();
   }
 
-  async #sweep(): Promise<void> {
-    const { logger, store, timer } = this.#parts;
+  async #closeOpenTicks(): Promise<void> {
+    for (const tick of await this.#parts.store.openTicks()) {
+      if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
+    }
+  }
+
+  /** Repeats `chore` until the engine stops; a failure is logged and tried again. */
+  async #every(ms: number, chore: () => Promise<void>): Promise<void> {
+    const { logger, timer } = this.#parts;
     while (!this.#stopping.signal.aborted) {
-      await timer.after(SWEEP_MS, this.#stopping.signal);
-      try {
-        for (const tick of await store.openTicks()) {
-          if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
-        }
-      } catch (error) {
-        logger.warn({ error: errorMessage(error) }, "could not look at open ticks");
-      }
+      await timer.after(ms, this.#stopping.signal);
+      await chore().catch((error: unknown) => {
+        logger.warn({ error: errorMessage(error) }, "housekeeping failed, trying again");
+      });
     }
   }
 }

@@ -1,26 +1,12 @@
 import { createAtom } from "@xstate/store";
-import type { DecimalString } from "#domain/decimal.ts";
 import type { DecisionSignal } from "#domain/decision.ts";
-import type { StopReason, StrategyState } from "#domain/strategy.ts";
+import type { StrategyFigures } from "#ports/store.ts";
 
 /** What is publicly known of a strategy: always something that has been committed (I5). */
-export interface LiveStrategy {
-  strategyId: string;
-  definitionId: string;
-  state: StrategyState;
-  stopReason: StopReason | null;
-  /** +1 per commit of this strategy: a reader drops what is older than what it has. */
-  seq: number;
-  cycleIndex: number;
-  /** ms UTC; null before the first cycle. */
-  lastCycleAt: number | null;
+export interface LiveStrategy extends StrategyFigures {
+  /** How its newest cycle ended; null when that is not known to this process. */
   lastStatus: "completed" | "failed" | null;
   lastSignal: DecisionSignal | null;
-  /** Equity, quote currency. */
-  totalValue: DecimalString;
-  cash: DecimalString;
-  realizedPnl: DecimalString;
-  unrealizedPnl: DecimalString;
 }
 
 type Listener = (changes: readonly LiveStrategy[]) => void;

@@ -9,7 +9,7 @@ import type { Claim } from "#ports/work-queue.ts";
 import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { unseal } from "./envelope.ts";
-import { committedView, restoredView } from "./live-view.ts";
+import { committedView } from "./live-view.ts";
 import { Resident } from "./resident.ts";
 import { ShardBatch } from "./shard-batch.ts";
 import { toCycleError, type Work } from "./strategy-runtime.ts";
@@ -36,6 +36,11 @@ export class ShardHost {
     this.id = head.id;
     this.definitionId = head.definitionId;
     this.#parts = parts;
+  }
+
+  /** The version this node read or last wrote; −1 when it holds nothing. */
+  get version(): number {
+    return this.#version;
   }
 
   get residents(): ReadonlyMap<string, Resident> {
@@ -152,7 +157,7 @@ export class ShardHost {
     member: Member,
     stored: Awaited<ReturnType<EngineParts["store"]["actors"]>>[number] | undefined,
   ): Promise<void> {
-    const { live, logger, runtime, store } = this.#parts;
+    const { logger, runtime, store } = this.#parts;
     const { strategyId } = member;
     const opened =
       stored === undefined
@@ -161,7 +166,6 @@ export class ShardHost {
     if (opened.ok && stored !== undefined) {
       const resident = new Resident(member, { ...opened, seq: stored.seq }, runtime);
       this.#residents.set(strategyId, resident);
-      live.committed([restoredView(this.definitionId, resident)]);
       return;
     }
     if (opened.ok || member.state === "stopped") return;
@@ -359,7 +363,8 @@ export class ShardHost {
       const { context, event, resident } = entry;
       resident.take(write, context, event);
       if (!resident.isInStep) resident.revive(runtime);
-      return [committedView(this.definitionId, write, context, live.get(write.strategyId))];
+      const before = live.get(write.strategyId);
+      return before === undefined ? [] : [committedView(before, write)];
     });
     reach("actor.after-step");
     live.committed(views);

@@ -1,10 +1,15 @@
 import type { EngineStore } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import type { Database } from "./database.ts";
+import { createFiguresStore } from "./figures.store.ts";
 import { createShardStore } from "./shards.store.ts";
 import { createTickStore } from "./ticks.store.ts";
 
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(database: Database, queue: WorkQueue): EngineStore {
-  return { ...createTickStore(database, queue), ...createShardStore(database) };
+  return {
+    ...createTickStore(database, queue),
+    ...createShardStore(database),
+    ...createFiguresStore(database),
+  };
 }

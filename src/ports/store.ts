@@ -1,5 +1,6 @@
 import type { AgentOutput } from "#domain/analysis.ts";
 import type { Cycle } from "#domain/cycle.ts";
+import type { DecimalString } from "#domain/decimal.ts";
 import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
@@ -45,6 +46,24 @@ export interface StoredActor {
   strategyId: string;
   envelope: SnapshotEnvelope;
   seq: number;
+}
+
+/** What is publicly known of a strategy, as of its newest commit. */
+export interface StrategyFigures {
+  strategyId: string;
+  definitionId: string;
+  state: StrategyState;
+  stopReason: StopReason | null;
+  /** +1 per commit of this strategy. */
+  seq: number;
+  cycleIndex: number;
+  /** ms UTC; null before the first cycle. */
+  lastCycleAt: number | null;
+  /** Equity, quote currency. */
+  totalValue: DecimalString;
+  cash: DecimalString;
+  realizedPnl: DecimalString;
+  unrealizedPnl: DecimalString;
 }
 
 /** What a commit changes about one strategy besides its history; a stop clears its stop request. */
@@ -159,6 +178,8 @@ export interface EngineStore {
   shardHeads(): Promise<ShardHead[]>;
   members(shardId: string): Promise<Member[]>;
   actors(strategyIds: readonly string[]): Promise<StoredActor[]>;
+  /** Of all members of these shards. */
+  figures(shardIds: readonly string[]): Promise<StrategyFigures[]>;
   /** Which of these strategies already have a cycle for the tick (I2). */
   recorded(tickId: string, strategyIds: readonly string[]): Promise<Set<string>>;
   /**

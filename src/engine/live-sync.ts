@@ -1,0 +1,48 @@
+import type { Directory } from "./directory.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+/**
+ * Shows what this node did not commit itself: strategies just created, and what other nodes of the
+ * same database did. Costs one small read per look, and rows of those shards only that moved.
+ */
+export class LiveSync {
+  readonly #parts: EngineParts;
+  readonly #directory: Directory;
+  /** The newest head of each shard that is shown. */
+  readonly #shown = new Map<string, { version: number; rosterVersion: number }>();
+
+  constructor(parts: EngineParts, directory: Directory) {
+    this.#parts = parts;
+    this.#directory = directory;
+  }
+
+  async look(): Promise<void> {
+    const { live, store } = this.#parts;
+    const heads = await store.shardHeads();
+    const moved = heads.filter((head) => {
+      const shown = this.#shown.get(head.id);
+      const own = this.#directory.shard(head).version;
+      return (
+        shown === undefined ||
+        head.rosterVersion !== shown.rosterVersion ||
+        (head.version !== shown.version && head.version !== own)
+      );
+    });
+    if (moved.length > 0) {
+      const figures = await store.figures(moved.map(({ id }) => id));
+      live.committed(
+        figures.map((strategy) => {
+          const known = live.get(strategy.strategyId);
+          return {
+            ...strategy,
+            lastStatus: known?.lastStatus ?? null,
+            lastSignal: known?.lastSignal ?? null,
+          };
+        }),
+      );
+    }
+    for (const { id, version, rosterVersion } of heads) {
+      this.#shown.set(id, { version, rosterVersion });
+    }
+  }
+}
