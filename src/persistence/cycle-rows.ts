@@ -4,7 +4,8 @@ import type { MemberWrite } from "#ports/store.ts";
 import type { StrategyStatus } from "#entities/strategy.entity.ts";
 import { type BatchRow, insertBatch, instant, instantOrNull, recordset } from "./batch.ts";
 
-// One statement per table, whatever the number of cycles (I1: all of them in one transaction).
+// What a shard did is one statement, whatever the number of its cycles: seven batches, one per table,
+// in one round trip. One statement is whole or nothing by itself (I1).
 
 const cycleColumns = {
   strategy_id: "uuid",
@@ -139,7 +140,7 @@ const keep = (column: string): string => `${column} = coalesce(r.${column}, s.${
 // A strategy that stopped, for whatever reason, is no longer wanted to run: nothing but a new
 // request may start it again (I9). Requests lock the shard before the strategy, as a commit does,
 // and a resume is refused until the stop is stored, so this cannot swallow a newer wish.
-const updateStrategies = `
+const updateStrategies = (param: number) => `
   update strategies s set
     status = r.status, state = r.state,
     stop_reason = r.stop_reason, stop_reason_detail = r.stop_reason_detail,
@@ -166,45 +167,49 @@ const updateStrategies = `
     win_rate = case when r.winning_trades + r.losing_trades > 0
       then r.winning_trades::numeric / (r.winning_trades + r.losing_trades) else s.win_rate end,
     updated_at = now()
-  from ${recordset(strategyColumns)}
+  from ${recordset(strategyColumns, param)}
   where s.id = r.id`;
 
 // A snapshot never goes back: one that is not newer than the stored one changes no row.
-const updateSnapshots = `
+const updateSnapshots = (param: number) => `
   update actor_snapshots s set
     seq = r.seq, machine = r.machine, version = r.version, value = r.value, hash = r.hash,
     context = r.context, updated_at = now()
-  from ${recordset(snapshotColumns)}
+  from ${recordset(snapshotColumns, param)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
 
 /** The first snapshot of new strategies. */
 export const insertSnapshots = insertBatch("actor_snapshots", snapshotColumns);
 
-const insertCycles = insertBatch("strategy_compose_cycles", cycleColumns);
-const insertInstructions = insertBatch("strategy_instructions", instructionColumns);
-const insertDetails = insertBatch("strategy_details", detailColumns);
-const insertViews = insertBatch("strategy_portfolio_views", viewColumns);
-const insertHoldings = insertBatch("strategy_holdings", holdingColumns);
+/**
+ * Stores a batch of writes; the parameters are those of `membersParams`. Answers how many strategies
+ * and snapshots it found to change: fewer than there are writes means that one was gone, or newer.
+ */
+export const storeMembers = `
+  with
+    changed_strategies as (${updateStrategies(1)} returning 1),
+    changed_snapshots as (${updateSnapshots(2)} returning 1),
+    cycles as (${insertBatch("strategy_compose_cycles", cycleColumns, 3)}),
+    instructions as (${insertBatch("strategy_instructions", instructionColumns, 4)}),
+    details as (${insertBatch("strategy_details", detailColumns, 5)}),
+    views as (${insertBatch("strategy_portfolio_views", viewColumns, 6)}),
+    holdings as (${insertBatch("strategy_holdings", holdingColumns, 7)})
+  select (select count(*)::int from changed_strategies) as strategies,
+    (select count(*)::int from changed_snapshots) as snapshots`;
 
-export interface BatchStatement {
-  text: string;
-  /** Every row must take effect, or the batch is refused. */
-  rows: readonly object[];
-}
-
-/** The statements that store these writes, parents before children; empty ones are left out. */
-export function statementsOf(writes: readonly MemberWrite[]): BatchStatement[] {
+/** @throws when a value cannot be written as JSON or as a date. */
+export function membersParams(writes: readonly MemberWrite[]): string[] {
   const cycles = writes.flatMap((write) => write.cycle ?? []);
-  const statements: BatchStatement[] = [
-    { text: updateStrategies, rows: writes.map(strategyRow) },
-    { text: updateSnapshots, rows: writes.map(snapshotRow) },
-    { text: insertCycles, rows: cycles.map(cycleRow) },
-    { text: insertInstructions, rows: cycles.flatMap(instructionRows) },
-    { text: insertDetails, rows: cycles.flatMap(detailRows) },
-    { text: insertViews, rows: cycles.map(viewRow) },
-    { text: insertHoldings, rows: cycles.flatMap(holdingRows) },
+  const batches: readonly object[][] = [
+    writes.map(strategyRow),
+    writes.map(snapshotRow),
+    cycles.map(cycleRow),
+    cycles.flatMap(instructionRows),
+    cycles.flatMap(detailRows),
+    cycles.map(viewRow),
+    cycles.flatMap(holdingRows),
   ];
-  return statements.filter(({ rows }) => rows.length > 0);
+  return batches.map((rows) => JSON.stringify(rows));
 }
 
 function statusOf(state: StrategyState): StrategyStatus {

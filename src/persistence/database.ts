@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
-import type { PGlite } from "@electric-sql/pglite";
+import { PGlite } from "@electric-sql/pglite";
 import type { MikroORM } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
-import { PgliteConnection, MikroORM as PgliteOrm } from "@mikro-orm/pglite";
+import { MikroORM as PgliteOrm } from "@mikro-orm/pglite";
 import {
   type AbstractSqlDriver,
   MikroORM as PostgresOrm,
@@ -82,22 +82,24 @@ const shared = {
 
 /** Opens the database; it neither migrates nor locks the data folder. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const orm = options.kind === "postgres" ? await openPostgres(options) : await openPglite(options);
+  const pglite = options.kind === "pglite" ? await openPglite(options) : null;
+  const orm = options.kind === "postgres" ? await openPostgres(options) : await ormOf(pglite);
   const connection = orm.driver.getConnection();
   const em = () => orm.em.fork();
-  const close = () => orm.close(true);
-  const database = {
+  const close = async () => {
+    await orm.close(true);
+    if (pglite !== null && !pglite.closed) await pglite.close();
+  };
+  return {
     kind: options.kind,
     orm,
     sql: sqlOf(() => connection.getClient(), options.onStatement),
+    ...(pglite === null ? {} : { pglite }),
     em,
-    transactional: <T>(work: (sql: SqlTransaction) => Promise<T>) =>
-      runTransaction(em(), work, options.onStatement),
+    transactional: (work) => runTransaction(em(), work, options.onStatement),
     close,
     [Symbol.asyncDispose]: close,
   };
-  if (!(connection instanceof PgliteConnection)) return database;
-  return { ...database, pglite: await connection.getNativeClient() };
 }
 
 async function openPostgres(options: PostgresOptions): Promise<Orm> {
@@ -116,16 +118,14 @@ async function openPostgres(options: PostgresOptions): Promise<Orm> {
   return orm;
 }
 
-async function openPglite(options: PgliteOptions): Promise<Orm> {
-  const orm = await PgliteOrm.init({
-    ...shared,
-    dbName: "postgres",
-    driverOptions: {
-      dataDir: options.dataDir,
-      ...(options.loadDataDir === undefined ? {} : { loadDataDir: options.loadDataDir }),
-    },
-  });
-  return orm;
+function openPglite({ dataDir, loadDataDir }: PgliteOptions): Promise<PGlite> {
+  return PGlite.create({ dataDir, ...(loadDataDir === undefined ? {} : { loadDataDir }) });
+}
+
+async function ormOf(pglite: PGlite | null): Promise<Orm> {
+  // In a function, for the ORM copies its options and a running database cannot be copied.
+  const driverOptions = { pglite: () => pglite };
+  return await PgliteOrm.init({ ...shared, dbName: "postgres", driverOptions });
 }
 
 async function runTransaction<T>(

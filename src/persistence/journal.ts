@@ -6,8 +6,11 @@ import { writeMembers } from "./member-writes.ts";
 import { number } from "./rows.ts";
 import type { SqlTransaction } from "./sql.ts";
 
-// The counts are of the tick last handed to the shard; a late commit of an older one adds nothing.
-const moveVersion = `
+/**
+ * The fence and the shard's count. Params: shard, version, tick, finish, cycles, failures. The counts
+ * are of the tick last handed to the shard; a late commit of an older one adds nothing.
+ */
+export const moveVersion = `
   update shards set
     version = version + 1,
     settled_tick_id = case when fanned_tick_id = $3::uuid and $4::boolean

@@ -1,6 +1,6 @@
 import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { MemberWrite, NewAlert, ShardCommit } from "#ports/store.ts";
-import { statementsOf } from "./cycle-rows.ts";
+import { membersParams, storeMembers } from "./cycle-rows.ts";
 import { databaseFault, isDataError } from "./errors.ts";
 import { number, oneOf, oneOfOrNull, textOrNull } from "./rows.ts";
 import { envelopeColumns, envelopeOf, stopForError } from "./shards.store.ts";
@@ -20,12 +20,10 @@ interface Batch {
   outcome: WritesOutcome;
 }
 
-// One strategy's second cycle for the same tick, or memory that is behind the database.
-const cycleConstraints = new Set([
-  "strategy_compose_cycles_pkey",
-  "uq_strategy_compose_cycle",
-  "uq_strategy_cycle_tick",
-]);
+// By cause, by tick or by number: the same cycle in any of its names.
+const sameCycle = `
+  select 1 from strategy_compose_cycles
+  where strategy_id = $1 and (compose_id = $2 or tick_id = $3::uuid or cycle_index = $4)`;
 
 const storedMember = `
   select s.state, s.stop_reason, s.stop_reason_detail, a.seq, ${envelopeColumns}
@@ -66,13 +64,13 @@ async function attempt(
   sql: Sql,
   writes: readonly MemberWrite[],
 ): Promise<{ error: unknown } | null> {
-  const batch = serialized(writes);
-  if (!batch.ok) return batch;
+  const params = serialized(writes);
+  if (!params.ok) return params;
   await sql.run("savepoint members");
   try {
-    for (const { text, count, param } of batch.statements) {
-      if ((await sql.run(text, [param])) !== count) throw staleWrite();
-    }
+    const [counts = {}] = await sql.rows(storeMembers, params.values);
+    const found = Math.min(number(counts, "strategies"), number(counts, "snapshots"));
+    if (found < writes.length) throw staleWrite();
   } catch (error) {
     if (!isDataError(error) && !isStale(error)) throw error;
     await sql.run("rollback to savepoint members");
@@ -82,30 +80,19 @@ async function attempt(
   return null;
 }
 
-type Serialized = { ok: true; statements: Statement[] } | { ok: false; error: unknown };
-
-interface Statement {
-  text: string;
-  count: number;
-  param: string;
-}
+type Serialized = { ok: true; values: string[] } | { ok: false; error: unknown };
 
 /** A value that cannot even be written as JSON or as a date is the fault of its row too. */
 function serialized(writes: readonly MemberWrite[]): Serialized {
   try {
-    const statements = statementsOf(writes).map(({ text, rows }) => ({
-      text,
-      count: rows.length,
-      param: JSON.stringify(rows),
-    }));
-    return { ok: true, statements };
+    return { ok: true, values: membersParams(writes) };
   } catch (error) {
     return { ok: false, error };
   }
 }
 
 async function storeCulprit(batch: Batch, write: MemberWrite, error: unknown): Promise<void> {
-  if (isStale(error) || isRepeatedCycle(error)) return keepStored(batch, write, error);
+  if (isStale(error) || (await isStored(batch.sql, write))) return keepStored(batch, write, error);
   const replacement = batch.replace(write, error);
   if (replacement === null) return stop(batch, write, error);
   const refusal = await attempt(batch.sql, [replacement]);
@@ -160,17 +147,18 @@ function alertOf(kind: string, write: MemberWrite, error: unknown): NewAlert {
   };
 }
 
+async function isStored(sql: Sql, { strategyId, cycle }: MemberWrite): Promise<boolean> {
+  if (cycle === null) return false;
+  const names = [strategyId, cycle.composeId, cycle.tickId, cycle.cycleIndex];
+  return (await sql.rows(sameCycle, names)).length > 0;
+}
+
 function staleWrite(): DomainError {
   return new DomainError("VERSION_CONFLICT", "a snapshot as new as this one is already stored");
 }
 
 function isStale(error: unknown): boolean {
   return error instanceof DomainError && error.code === "VERSION_CONFLICT";
-}
-
-function isRepeatedCycle(error: unknown): boolean {
-  const fault = databaseFault(error);
-  return fault?.sqlState === "23505" && cycleConstraints.has(fault.constraint ?? "");
 }
 
 function codeOf(error: unknown): string {

@@ -1,8 +1,19 @@
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
-import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
+import type { EngineStore, Member, ShardHead, StoredActor, StrategyFigures } from "#ports/store.ts";
 import { raiseAlerts } from "./alerts.store.ts";
 import type { Database } from "./database.ts";
-import { flag, json, number, oneOf, text, textOrNull } from "./rows.ts";
+import {
+  flag,
+  json,
+  ms,
+  number,
+  numberOrNull,
+  oneOf,
+  oneOfOrNull,
+  plain,
+  text,
+  textOrNull,
+} from "./rows.ts";
 import type { Row } from "./sql.ts";
 
 export type ShardStore = Pick<
@@ -11,6 +22,7 @@ export type ShardStore = Pick<
   | "shardHeads"
   | "members"
   | "actors"
+  | "figures"
   | "recorded"
   | "isolate"
   | "dismiss"
@@ -25,6 +37,14 @@ export const stopForError = `
     stop_command_id = null, stop_close_positions = null, stop_request_reason = null,
     updated_at = now()
   where id = $1`;
+
+const figures = `
+  select s.id, s.strategy_definition_id, s.state, s.stop_reason, a.seq, s.cycle_index,
+    ${ms("s.last_execution_time")} as last_cycle_at, ${plain("s.total_value")} as total_value,
+    ${plain("s.current_balance")} as cash, ${plain("s.realized_pnl")} as realized_pnl,
+    ${plain("s.unrealized_pnl")} as unrealized_pnl
+  from strategies s join actor_snapshots a on a.strategy_id = s.id
+  where s.shard_id = any($1::uuid[]) and s.archived_at is null`;
 
 /** Shards, their members and the members' actors. */
 export function createShardStore({ sql, transactional }: Database): ShardStore {
@@ -60,6 +80,9 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
       );
       return rows.map(actorOf);
     },
+    async figures(shardIds) {
+      return (await sql.rows(figures, [shardIds])).map(figuresOf);
+    },
     async recorded(tickId, strategyIds) {
       const rows = await sql.rows(
         `select strategy_id from strategy_compose_cycles
@@ -84,6 +107,22 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
       }),
     dismiss: (claim) => transactional((tx) => claim.settle(tx.transaction)),
     raiseAlert: (alert) => raiseAlerts(sql, [alert]),
+  };
+}
+
+function figuresOf(row: Row): StrategyFigures {
+  return {
+    strategyId: text(row, "id"),
+    definitionId: text(row, "strategy_definition_id"),
+    state: oneOf(row, "state"),
+    stopReason: oneOfOrNull(row, "stop_reason"),
+    seq: number(row, "seq"),
+    cycleIndex: number(row, "cycle_index"),
+    lastCycleAt: numberOrNull(row, "last_cycle_at"),
+    totalValue: text(row, "total_value"),
+    cash: text(row, "cash"),
+    realizedPnl: text(row, "realized_pnl"),
+    unrealizedPnl: text(row, "unrealized_pnl"),
   };
 }
 
