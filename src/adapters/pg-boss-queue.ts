@@ -1,5 +1,6 @@
 import { v7 } from "uuid";
 import type { PgBoss } from "pg-boss";
+import { z } from "zod";
 import { DomainError, InvariantError } from "#domain/errors.ts";
 import type {
   Claim,
@@ -12,6 +13,7 @@ import type {
 import {
   createBoss,
   defaultTuning,
+  describe,
   prepareQueues,
   type QueueDatabase,
   type QueueLogger,
@@ -21,6 +23,7 @@ import {
 } from "./pg-boss/boss.ts";
 import { withDeadline } from "./pg-boss/deadline.ts";
 import { Pump } from "./pg-boss/pump.ts";
+import { releaseClaim } from "./pg-boss/release.ts";
 
 export type { QueueDatabase, QueueLogger, QueueTuning };
 
@@ -31,6 +34,14 @@ export interface WorkQueueOptions {
 }
 
 const wakeChannel = "troupe_work";
+
+const activeClaims = `
+  select name as queue, id, retry_count as "retryCount" from pgboss.job where state = 'active'`;
+const activeClaim = z.object({
+  queue: z.enum(["ticks", "shards"]),
+  id: z.string(),
+  retryCount: z.number(),
+});
 
 /**
  * Durable messages on pg-boss, on PostgreSQL and on PGlite alike. It brings its own tables (schema
@@ -55,7 +66,9 @@ class PgBossQueue implements WorkQueue {
     this.#tuning = { ...defaultTuning, ...tuning };
     this.#logger = logger;
     this.#boss = createBoss(database, this.#tuning);
-    this.#boss.on("error", (error) => this.#logger.error({ error }, "work queue error"));
+    this.#boss.on("error", (error) => {
+      this.#logger.error({ error: describe(error) }, "work queue error");
+    });
     this.#boss.on("warning", (warning) => this.#logger.warn(warning, "work queue warning"));
   }
 
@@ -63,6 +76,7 @@ class PgBossQueue implements WorkQueue {
     try {
       await this.#boss.start();
       await prepareQueues(this.#boss, this.#tuning);
+      if (this.#database.kind === "pglite") await this.#takeOverClaims();
       await this.#listen();
     } catch (error) {
       await this.#boss.stop({ graceful: false });
@@ -130,6 +144,18 @@ class PgBossQueue implements WorkQueue {
     await db.executeSql("select pg_notify($1, $2)", [wakeChannel, queue]);
   }
 
+  /**
+   * Nobody else can have PGlite's folder open, so a claim found at start belongs to a process that
+   * died: its message is delivered again now, not when its heartbeat has run out.
+   */
+  async #takeOverClaims(): Promise<void> {
+    const { rows } = await this.#boss.getDb().executeSql(activeClaims, []);
+    for (const row of rows) {
+      const { queue, ...fence } = activeClaim.parse(row);
+      await releaseClaim(this.#boss, { queue, fence }, "its process died");
+    }
+  }
+
   async #listen(): Promise<void> {
     const wakeAll = () => queueNames.forEach((queue) => this.wake(queue));
     const wakeNamed = (name: string) => {
@@ -140,7 +166,10 @@ class PgBossQueue implements WorkQueue {
       this.#unlisten = handle === undefined ? null : () => handle.close();
     } catch (error) {
       // E.g. behind a connection pooler. Polling alone is slower, and no less correct.
-      this.#logger.warn({ error }, "no notifications from the database; polling only");
+      this.#logger.warn(
+        { error: describe(error) },
+        "no notifications from the database; polling only",
+      );
     }
   }
 
@@ -150,7 +179,10 @@ class PgBossQueue implements WorkQueue {
       try {
         await client.exec("vacuum pgboss.job_common, pgboss.queue, pgboss.version");
       } catch (error) {
-        this.#logger.warn({ error }, "could not reclaim the work queue's dead rows");
+        this.#logger.warn(
+          { error: describe(error) },
+          "could not reclaim the work queue's dead rows",
+        );
       }
     };
     this.#vacuum = setInterval(() => void vacuum(), this.#tuning.maintenanceSeconds * 1000);

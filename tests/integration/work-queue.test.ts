@@ -57,7 +57,7 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
       active += 1;
       expect(active).toBe(1);
       await settle(claim);
-      log.push(String(claim.body["n"]));
+      log.push(numberOf(claim));
       active -= 1;
     });
     const numbers = Array.from({ length: 20 }, (_, n) => String(n));
@@ -228,7 +228,7 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
     const queue = await startQueue();
     const order: string[] = [];
     queue.run("shards", 1, async (claim) => {
-      order.push(`${claim.key}${String(claim.body["n"])}:${claim.attempt}`);
+      order.push(`${claim.key}${numberOf(claim)}:${claim.attempt}`);
       if (claim.body["n"] === "1" && claim.attempt === 0) throw new Error("not yet");
       await settle(claim);
     });
@@ -239,7 +239,7 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
       "one1:1",
       "one2:0",
     ]);
-    expect(order.indexOf("otherundefined:0")).toBeLessThan(order.indexOf("one1:1"));
+    expect(order.indexOf("other:0")).toBeLessThan(order.indexOf("one1:1"));
   });
 
   test("a handler that returns without settling is treated as failed", async () => {
@@ -295,7 +295,9 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
     expect(results).toEqual(["settled"]);
     expect(started).toHaveLength(1);
     expect((await jobs("completed")).map((job) => job["key"])).toEqual(["a"]);
-    expect((await jobs("created")).map((job) => job["key"]).toSorted()).toEqual(["b", "next"]);
+    expect(new Set((await jobs("created")).map((job) => job["key"]))).toEqual(
+      new Set(["b", "next"]),
+    );
   });
 
   test("stopping releases what it cannot finish for another node to take at once", async () => {
@@ -439,6 +441,56 @@ test("a call that can never be answered becomes an error instead of a hang", asy
   await queue.stop(0);
 });
 
+test("on PGlite a start delivers again at once what its dead predecessor had claimed", async () => {
+  await using store = await pgliteQueueDatabase();
+  await using dead = await startPgliteQueue(store);
+  const held: Claim[] = [];
+  const released = Promise.withResolvers<void>();
+  dead.queue.run("shards", 1, async (claim) => {
+    held.push(claim);
+    await released.promise;
+    await store.transaction((transaction) => claim.settle(transaction));
+  });
+  await dead.queue.send("shards", [...keyed("a", "b"), { key: "a", body: { n: "second" } }]);
+  await vi.waitFor(() => expect(held).toHaveLength(1), soon);
+
+  await using next = await startPgliteQueue(store);
+  const taken: Claim[] = [];
+  next.queue.run("shards", 1, async (claim) => {
+    taken.push(claim);
+    await store.transaction((transaction) => claim.settle(transaction));
+  });
+  // Long before a heartbeat runs out.
+  await vi.waitFor(() => expect(taken).toHaveLength(3), { timeout: 3_000 });
+  expect(
+    taken.filter(({ key }) => key === "a").map(({ body, attempt }) => [body, attempt]),
+  ).toEqual([
+    [{}, 1],
+    [{ n: "second" }, 0],
+  ]);
+  await expect(store.transaction((tx) => held[0]?.settle(tx) ?? Promise.reject())).rejects.toThrow(
+    FencedError,
+  );
+  released.resolve();
+});
+
+test("on PostgreSQL a start leaves the claims of other nodes alone", async () => {
+  await using store = await postgresQueueDatabase();
+  const first = createWorkQueue({ database: store.database });
+  await first.start();
+  const held: Claim[] = [];
+  first.run("shards", 1, async (claim) => {
+    held.push(claim);
+    await aborted(claim.signal);
+  });
+  await first.send("shards", keyed("a"));
+  await vi.waitFor(() => expect(held).toHaveLength(1), soon);
+  const second = createWorkQueue({ database: store.database });
+  await second.start();
+  await store.transaction((tx) => held[0]?.hold(tx) ?? Promise.reject());
+  await Promise.all([first.stop(0), second.stop(0)]);
+});
+
 test("a database that cannot be reached is reported at the start", async () => {
   const queue = createWorkQueue({
     database: { kind: "postgres", connectionString: "postgresql://nobody@127.0.0.1:1/none" },
@@ -447,7 +499,14 @@ test("a database that cannot be reached is reported at the start", async () => {
   await expect(queue.start()).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
 });
 
+async function startPgliteQueue({ database }: QueueTestDatabase) {
+  const queue = createWorkQueue({ database, logger: { warn() {}, error() {} } });
+  await queue.start();
+  return { queue, [Symbol.asyncDispose]: () => queue.stop(0) };
+}
+
 const keyed = (...keys: string[]) => keys.map((key) => ({ key, body: {} }));
+const numberOf = ({ body: { n } }: Claim) => (typeof n === "string" ? n : "");
 const numbered = (n: string) => ({ key: "one", body: { n } });
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -2,12 +2,13 @@
 // own worker, which after each job waits for a notification or 30 s, and so stalls on a backlog.
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { PgBoss } from "pg-boss";
-import { DomainError, errorMessage, InvariantError } from "#domain/errors.ts";
+import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Claim, QueueName } from "#ports/work-queue.ts";
 import { Bell } from "./bell.ts";
-import { affectedBy, type QueueLogger, type QueueTuning } from "./boss.ts";
+import { affectedBy, describe, type QueueLogger, type QueueTuning } from "./boss.ts";
 import { Delivery } from "./delivery.ts";
+import { releaseClaim } from "./release.ts";
 
 export interface PumpOptions {
   boss: PgBoss;
@@ -86,7 +87,7 @@ export class Pump {
       else for (const delivery of deliveries) this.#running.set(delivery, this.#deliver(delivery));
       return jobs.length;
     } catch (error) {
-      logger.warn({ error, queue }, "could not fetch messages; trying again");
+      logger.warn({ error: describe(error), queue }, "could not fetch messages; trying again");
       return null;
     }
   }
@@ -109,16 +110,22 @@ export class Pump {
     const { boss, queue, logger } = this.#options;
     const { id, key, attempt } = delivery;
     if (delivery.lost) {
-      logger.warn({ error, queue, id, key, attempt }, "gave up a message another node owns");
+      logger.warn(
+        { error: describe(error), queue, id, key, attempt },
+        "gave up a message another node owns",
+      );
       return;
     }
     if (this.#stopping) return this.#release(delivery);
-    logger.warn({ error, queue, id, key, attempt }, "a message failed; it will be delivered again");
+    logger.warn(
+      { error: describe(error), queue, id, key, attempt },
+      "a message failed; it will be delivered again",
+    );
     try {
-      await boss.fail(queue, delivery.fence, { message: errorMessage(error) });
+      await boss.fail(queue, delivery.fence, { message: describe(error) });
     } catch (failure) {
       // Nothing is lost: without heartbeats the message comes back by itself, only later.
-      logger.error({ error: failure, queue, id, key }, "could not put a message back");
+      logger.error({ error: describe(failure), queue, id, key }, "could not put a message back");
     }
   }
 
@@ -128,13 +135,12 @@ export class Pump {
     const { id, key, fence } = delivery;
     delivery.lose();
     try {
-      const failed = await boss.fail(queue, fence, { message: "released by a closing node" });
-      if (affectedBy(failed) === 0) return;
-      // pg-boss lets a failed message wait; pulled forward, it does not. (Its restore() would be
-      // one call, but matches no attempt and so could take a claim away from another node.)
-      await boss.update(queue, undefined, { id, startAfter: 0 });
+      await releaseClaim(boss, { queue, fence }, "released by a closing node");
     } catch (error) {
-      logger.error({ error, queue, id, key }, "could not release a message at shutdown");
+      logger.error(
+        { error: describe(error), queue, id, key },
+        "could not release a message at shutdown",
+      );
     }
   }
 
@@ -156,7 +162,7 @@ export class Pump {
         if (affectedBy(await boss.touch(queue, claim.fence)) === 0) this.#miss(claim);
       }
     } catch (error) {
-      logger.warn({ error, queue }, "could not keep claims alive; trying again");
+      logger.warn({ error: describe(error), queue }, "could not keep claims alive; trying again");
     } finally {
       this.#touching = false;
     }
