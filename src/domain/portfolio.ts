@@ -38,7 +38,7 @@ export interface Ledger {
   /** Deposits minus withdrawals since the start, quote currency. */
   externalTransfers: DecimalString;
   positions: Record<string, Position>;
-  /** Highest equity seen at any recorded cycle. */
+  /** Highest equity seen at any recorded cycle, moved in proportion by deposits and withdrawals. */
   peakEquity: DecimalString;
   /** Largest fall from the peak, fraction of the peak (0.25 is 25 %). */
   maxDrawdown: DecimalString;

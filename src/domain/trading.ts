@@ -52,6 +52,7 @@ export interface Order {
   leverage: number;
   priceMode: "market" | "limit";
   limitPrice: DecimalString | null;
+  /** It may only make a position smaller. Spot venues have no such flag and are not sent one. */
   reduceOnly: boolean;
   /** Sent to the exchange; derived from `instructionId` (I4). */
   clientOrderId: string;
