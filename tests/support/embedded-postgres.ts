@@ -53,7 +53,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
       "-c",
       `${name}=${value}`,
     ]),
-    onLog: (line) => void log.push(String(line)),
+    onLog: (line) => void log.push(line),
     onError: (error) => void log.push(String(error)),
   });
   const start = async () => {

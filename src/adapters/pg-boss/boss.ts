@@ -1,7 +1,7 @@
 import type { PGlite } from "@electric-sql/pglite";
 import { type CommandResponse, type Db, fromKysely, fromPglite, PgBoss } from "pg-boss";
 import { z } from "zod";
-import { InvariantError } from "#domain/errors.ts";
+import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { QueueName, Transaction } from "#ports/work-queue.ts";
 
 /** Where the messages live: the same database as everything else. */
@@ -113,4 +113,11 @@ const answer = z.object({ affected: z.number() });
 /** How many of the named claims a settling call still found active at their attempt. */
 export function affectedBy(response: CommandResponse): number {
   return answer.parse(response).affected;
+}
+
+/** An error for the log. Node's error for a refused connection has, at times, only a code. */
+export function describe(error: unknown): string {
+  const message = errorMessage(error);
+  if (message === "" && error instanceof Error && "code" in error) return String(error.code);
+  return message;
 }

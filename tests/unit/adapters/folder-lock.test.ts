@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { lockFolder } from "#adapters/folder-lock.ts";
 
 let folder: string;
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 test("a folder that another process holds is refused, with its pid and since when", async () => {
   const holder = await startHolder();
-  const { since } = await readLock();
+  const since = String((await readLock())["since"]);
   await expect(lockFolder(folder)).rejects.toMatchObject({
     code: "DATA_FOLDER_TAKEN",
     message:
@@ -55,6 +55,39 @@ test("the lock of a killed process is taken over", async () => {
   await using _held = await lockFolder(folder);
   expect(await readLock()).toMatchObject({ pid: process.pid });
   expect(await readdir(folder)).toEqual(["troupe.lock"]);
+});
+
+test("a process that was killed and not yet waited for is dead", async () => {
+  // The shell turns into a program that never asks after its child: killed, that stays a zombie.
+  const parent = spawn(
+    "sh",
+    [
+      "-c",
+      '"$1" --input-type=module --eval "$0" & exec sleep 60',
+      holderProgram(),
+      process.execPath,
+    ],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  children.push(parent);
+  await once(createInterface(parent.stdout), "line");
+  const pid = Number((await readLock())["pid"]);
+  process.kill(pid, "SIGKILL");
+  await vi.waitFor(async () =>
+    expect(await readFile(`/proc/${pid}/stat`, "utf8")).toContain(") Z"),
+  );
+  await using _held = await lockFolder(folder);
+  expect(await readLock()).toMatchObject({ pid: process.pid });
+});
+
+test("a holder that ends within a moment is waited for", async () => {
+  const holder = await startHolder();
+  const taking = lockFolder(folder);
+  holder.child.kill("SIGTERM");
+  await using _held = await taking;
+  expect(await readLock()).toMatchObject({ pid: process.pid });
 });
 
 test("a frozen process keeps its lock", async () => {
@@ -115,8 +148,17 @@ async function startHolder() {
 
 /** A process that locks the folder, says how that went, and releases it at SIGTERM. */
 function spawnHolder() {
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", holderProgram()], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  const answer = once(createInterface(child.stdout), "line").then(([line]) => String(line));
+  return { child, answer };
+}
+
+function holderProgram(): string {
   const lockUrl = new URL("../../../src/adapters/folder-lock.ts", import.meta.url).href;
-  const program = `
+  return `
     const { lockFolder } = await import(${JSON.stringify(lockUrl)});
     try {
       const lock = await lockFolder(${JSON.stringify(folder)});
@@ -126,12 +168,6 @@ function spawnHolder() {
     } catch (error) {
       console.log(error.code);
     }`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  children.push(child);
-  const answer = once(createInterface(child.stdout), "line").then(([line]) => String(line));
-  return { child, answer };
 }
 
 async function readLock(): Promise<Record<string, unknown>> {
