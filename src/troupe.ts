@@ -7,7 +7,7 @@ import { pino, type Logger } from "pino";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
-import { observeMarket } from "#adapters/market-observer.ts";
+import { observeMarket } from "#tools/observe-market.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";

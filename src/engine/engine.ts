@@ -1,5 +1,5 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
-import { errorMessage } from "#domain/errors.ts";
+import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { Directory } from "./directory.ts";
 import type { EngineParts, EnginePorts } from "./engine-parts.ts";
@@ -111,7 +111,7 @@ export class Engine {
 
   async #onTick(claim: Claim): Promise<void> {
     const { queue, store } = this.#parts;
-    const found = await store.pendingTick(String(claim.body["tickId"]));
+    const found = await store.pendingTick(textOf(claim, "tickId"));
     if (found === null) {
       await store.dismiss(claim);
       return;
@@ -133,11 +133,11 @@ export class Engine {
     await shard.synchronise(head);
     if (claim.body["kind"] === "command") {
       const definition = await store.definition(head.definitionId);
-      await shard.command(claim, String(claim.body["strategyId"]), definition);
+      await shard.command(claim, textOf(claim, "strategyId"), definition);
       this.#scheduler.nudge();
       return;
     }
-    const input = await this.#inputs.get(String(claim.body["tickId"]));
+    const input = await this.#inputs.get(textOf(claim, "tickId"));
     if (input === null || input.tick.status === "timed_out") {
       await store.dismiss(claim);
       return;
@@ -181,4 +181,10 @@ export class Engine {
       });
     }
   }
+}
+
+function textOf(claim: Claim, field: string): string {
+  const value = claim.body[field];
+  if (typeof value === "string") return value;
+  throw new InvariantError(`message ${claim.id} has no ${field}`);
 }

@@ -28,10 +28,10 @@ export class Resident {
   ) {
     this.strategyId = member.strategyId;
     this.member = member;
-    this.#value = stored.value;
+    this.#value = standing(stored);
     this.#context = stored.context;
     this.#seq = stored.seq;
-    this.actor = runtime.restore(stored.value, stored.context);
+    this.actor = runtime.restore(this.#value, stored.context);
   }
 
   /** Committed state. */
@@ -122,6 +122,12 @@ export class Resident {
     this.actor.stop();
     this.actor = runtime.restore(as, this.#context);
   }
+}
+
+/** A cycle that was under way without orders out never happened: its strategy stands before it. */
+function standing({ value, context }: { value: StrategyState; context: StrategyContext }) {
+  const isUnderWay = value === "composing" || value === "executing";
+  return isUnderWay && context.pending === null ? "running" : value;
 }
 
 function parse(read: () => unknown): Work["params"] {

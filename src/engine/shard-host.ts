@@ -3,7 +3,7 @@
 import type { Definition } from "#domain/definition.ts";
 import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import type { TickInput } from "#domain/tick.ts";
-import type { StopRequest } from "#machines/strategy.machine.ts";
+import type { StopRequest, StrategyEvent } from "#machines/strategy.machine.ts";
 import type { Member, MemberWrite, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
@@ -22,6 +22,12 @@ const ROSTER_POLL_MS = 250;
 interface Origin {
   claim: Claim | null;
   tickId: string | null;
+}
+
+/** A stop about to be carried out. */
+interface Stopping {
+  request: StopRequest;
+  definition: Definition;
 }
 
 export class ShardHost {
@@ -176,11 +182,10 @@ export class ShardHost {
 
   #beginTick(resident: Resident, input: TickInput, batch: ShardBatch): void {
     try {
-      this.#begin(resident, batch, this.#tickWork(resident, input, batch), {
-        type: "TICK",
-        tick: input,
-        params: resident.member.params,
-        paramsVersion: resident.member.paramsVersion,
+      const { params, paramsVersion } = resident.member;
+      this.#begin(resident, batch, {
+        work: this.#tickWork(resident, input, batch),
+        event: { type: "TICK", tick: input, params, paramsVersion },
       });
     } catch (error) {
       // Its money cannot even be valued: it stops alone, its siblings go on (I6).
@@ -191,8 +196,7 @@ export class ShardHost {
   #begin(
     resident: Resident,
     batch: ShardBatch,
-    work: Work,
-    event: Parameters<EngineParts["runtime"]["begin"]>[2],
+    { work, event }: { work: Work; event: StrategyEvent },
   ): void {
     this.#parts.runtime.begin(resident.actor, work, event);
     if (resident.hasFailed) this.#restart(resident, work.frame, batch);
@@ -227,7 +231,7 @@ export class ShardHost {
     if (desiredStatus === "running") {
       if (isHalted) this.#resume(resident, batch);
     } else if (stopRequest !== null && state !== "stopped") {
-      await this.#stop(resident, stopRequest, definition, batch);
+      await this.#stop(resident, { request: stopRequest, definition }, batch);
     }
   }
 
@@ -240,19 +244,15 @@ export class ShardHost {
     });
   }
 
-  async #stop(
-    resident: Resident,
-    request: StopRequest,
-    definition: Definition,
-    batch: ShardBatch,
-  ): Promise<void> {
+  async #stop(resident: Resident, stopping: Stopping, batch: ShardBatch): Promise<void> {
     const { runtime } = this.#parts;
+    const { request } = stopping;
     if (resident.value === "cancelled") resident.revive(runtime, "running");
     const { context } = resident;
     const event = { type: "STOP", ...request } as const;
     if (request.closePositions && Object.keys(context.ledger.positions).length > 0) {
-      const work = await this.#closingWork(resident, request, definition, batch);
-      this.#begin(resident, batch, work, event);
+      const work = await this.#closingWork(resident, stopping, batch);
+      this.#begin(resident, batch, { work, event });
       return;
     }
     const stop = { stopReason: "normal_exit", stopReasonDetail: request.reason } as const;
@@ -261,8 +261,7 @@ export class ShardHost {
 
   async #closingWork(
     resident: Resident,
-    request: StopRequest,
-    definition: Definition,
+    { request, definition }: Stopping,
     batch: ShardBatch,
   ): Promise<Work> {
     const { channels, clock, decisions, observe, settings, timer } = this.#parts;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Candle } from "#domain/market.ts";
-import { observeMarket } from "#adapters/market-observer.ts";
+import { observeMarket } from "#tools/observe-market.ts";
 import { createReplayFeed } from "#adapters/replay-feed.ts";
 import { candlesOf, STEP_MS, trend } from "#support/candles.ts";
 
