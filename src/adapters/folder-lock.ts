@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { DomainError } from "#domain/errors.ts";
 
@@ -18,13 +19,18 @@ const holderSchema = z.object({
 
 type Holder = z.infer<typeof holderSchema>;
 
+/** How long a holder that was just killed may take to disappear. */
+const DYING_MS = 2_000;
+const RETRY_MS = 50;
+
 export interface FolderLock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
 /**
  * Takes the folder for this process, creating it if need be. A lock whose process is dead is taken
- * over; one of a process that lives, even frozen, or that cannot be looked at, never is.
+ * over; one of a process that lives, even frozen, or that cannot be looked at, never is. It is waited
+ * for a moment, since a process may die a little later than it was killed.
  * @throws DomainError DATA_FOLDER_TAKEN
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
@@ -37,11 +43,18 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 async function take(path: string, me: string, folder: string): Promise<void> {
+  const deadline = performance.now() + DYING_MS;
   while (!(await create(path, me))) {
     const found = await read(path);
     if (found === null) continue;
     const holder = parseHolder(found);
-    if (holder !== null && (await mayLive(holder))) throw taken(folder, path, holder);
+    if (holder !== null && (await mayLive(holder))) {
+      if (!canEndSoon(holder) || performance.now() >= deadline) {
+        throw taken(folder, path, holder);
+      }
+      await sleep(RETRY_MS);
+      continue;
+    }
     // Two processes may find the same dead lock; without this, the slower one would remove the
     // lock which the faster one has just put in its place.
     const takeover = `${path}.takeover`;
@@ -94,15 +107,23 @@ function parseHolder(text: string): Holder | null {
 async function describeThisProcess(): Promise<Holder> {
   const { pid } = process;
   const since = new Date().toISOString();
-  return { pid, started: await startOf(pid), host: hostname(), since, owner: randomUUID() };
+  const started = (await statusOf(pid))?.started ?? null;
+  return { pid, started, host: hostname(), since, owner: randomUUID() };
 }
 
 async function mayLive(holder: Holder): Promise<boolean> {
   // E.g. another container over the same volume: its processes cannot be seen from here.
   if (holder.host !== hostname()) return true;
   if (!isRunning(holder.pid)) return false;
-  const started = await startOf(holder.pid);
-  return started === null || holder.started === null || started === holder.started;
+  const found = await statusOf(holder.pid);
+  if (found === null || holder.started === null) return true;
+  // A zombie has run its last instruction, though signals still find it.
+  return found.started === holder.started && !/[ZX]/.test(found.state);
+}
+
+/** This process will not end while it asks, and of another host's nothing can be seen. */
+function canEndSoon(holder: Holder): boolean {
+  return holder.host === hostname() && holder.pid !== process.pid;
 }
 
 function isRunning(pid: number): boolean {
@@ -114,14 +135,24 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** The boot of the machine and the clock tick of the process's start, on Linux. */
-async function startOf(pid: number): Promise<string | null> {
+interface ProcessStatus {
+  /** The boot of the machine and the clock tick of the process's start. */
+  started: string;
+  /** One letter, see proc(5). */
+  state: string;
+}
+
+/** On Linux; null elsewhere and for a process that is gone. */
+async function statusOf(pid: number): Promise<ProcessStatus | null> {
   try {
     const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field, the name, may contain spaces and brackets; the start is the 22nd.
-    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return ticks === undefined ? null : `${boot.trim()}/${ticks}`;
+    // The second field, the name, may contain spaces and brackets; the third is the state, the
+    // 22nd the start.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, ticks] = [fields[0], fields[19]];
+    if (state === undefined || ticks === undefined) return null;
+    return { started: `${boot.trim()}/${ticks}`, state };
   } catch {
     return null;
   }
