@@ -1,0 +1,50 @@
+// Run by boot.ts in a process of its own: opens the database as a restarted node would, and says how
+// long it takes until the first tick can run and what the restored strategies weigh.
+import { z } from "zod";
+import { openPlace, setStage } from "./stage.ts";
+import type { BootMeasure } from "./boot.ts";
+
+const place = z.union([
+  z.object({ kind: z.literal("postgres"), url: z.string() }),
+  z.object({ kind: z.literal("pglite"), folder: z.string() }),
+]);
+
+async function measure(): Promise<BootMeasure> {
+  await using store = await openPlace(place.parse(JSON.parse(process.argv[2] ?? "")));
+  // A read before: cold caches of the server would count for whoever comes first.
+  await readAll();
+  const readStartedAt = performance.now();
+  await readAll();
+  const readMs = performance.now() - readStartedAt;
+  const startAt = Number(process.argv[3]);
+  const stage = await setStage(store, {
+    place: { kind: "postgres", url: "" },
+    startAt,
+    keepEveryNth: 1,
+  });
+  const emptyHeap = heapUsed();
+  const startedAt = performance.now();
+  const report = await stage.engine.start();
+  const bootMs = performance.now() - startedAt;
+  const heap = heapUsed() - emptyHeap;
+  await stage.engine.stop("measured");
+  return { strategies: report.restored, readMs, bootMs, heapBytes: heap };
+
+  async function readAll(): Promise<void> {
+    await store.database.sql.rows(
+      `select s.id, s.desired_status, s.stop_command_id, s.stop_close_positions,
+         s.stop_request_reason, s.instance_params, s.params_version, s.state,
+         a.seq, a.machine, a.version, a.value, a.hash, a.context
+       from strategies s join actor_snapshots a on a.strategy_id = s.id
+       where s.archived_at is null`,
+    );
+  }
+}
+
+function heapUsed(): number {
+  globalThis.gc?.();
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+console.log(JSON.stringify(await measure()));

@@ -1,0 +1,105 @@
+// One number of strategies on one database: every scenario in turns, round by round, so that whatever
+// else the machine does hits all of them alike.
+import type { Database } from "#persistence/database.ts";
+import { cpuSince, readCpu, type CpuTime } from "./cpu.ts";
+import { createForge, type Forge } from "./forge.ts";
+import { flushCycles } from "./orm-flush.ts";
+import type { CpuProfile } from "./profile.ts";
+import { writeRaw, type RawConnection } from "./raw-writes.ts";
+import type { RecordedCommit } from "./recorder.ts";
+import type { Stage } from "./stage.ts";
+import { runTicks } from "./whole-engine.ts";
+
+export interface Sample {
+  cycles: number;
+  ms: number;
+  cpu: CpuTime;
+}
+
+export interface Round {
+  engine: Sample;
+  raw: Sample;
+  rawPerCycle: Sample;
+  flush: Sample;
+  rows: number;
+  tickMs: number[];
+}
+
+export interface RoundParts {
+  stage: Stage;
+  strategies: number;
+  ticks: number;
+  /** A copy of the stage's database for the scenarios that only write. */
+  copy: { database: Database; connections: RawConnection[] };
+  postmaster: number | null;
+  profile: CpuProfile | null;
+}
+
+/** Simulated daily ticks before anything is measured: positions are opened, code is compiled. */
+const WARM_UP_TICKS = 3;
+const RAW_CONNECTIONS = 4;
+const CONCURRENT = 10;
+const SINGLE_CYCLES = 1_000;
+
+export async function runRounds(parts: RoundParts, rounds: number): Promise<Round[]> {
+  const { stage, strategies } = parts;
+  const warmUp = await runTicks(stage, { ticks: WARM_UP_TICKS, strategies });
+  const forge = createForge(1_000_000);
+  await writeAll(parts, warmUp.commits, forge);
+  const done: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) done.push(await runRound(parts, forge));
+  return done;
+}
+
+async function runRound(parts: RoundParts, forge: Forge): Promise<Round> {
+  const { profile, stage, strategies, ticks } = parts;
+  const before = readCpu(parts.postmaster);
+  await profile?.start();
+  const run = await runTicks(stage, { ticks, strategies });
+  await profile?.stop();
+  const cpu = cpuSince(before, readCpu(parts.postmaster));
+  const { cycles, ms, rows, tickMs } = run;
+  const written = await writeAll(parts, run.commits, forge);
+  return { engine: { cycles, ms, cpu }, ...written, rows, tickMs };
+}
+
+async function writeAll(
+  { copy, postmaster }: RoundParts,
+  commits: readonly RecordedCommit[],
+  forge: Forge,
+): Promise<Pick<Round, "raw" | "rawPerCycle" | "flush">> {
+  const { connections, database } = copy;
+  const singles = singlesOf(commits);
+  return {
+    raw: await sampled(postmaster, () =>
+      writeRaw(connections.slice(0, RAW_CONNECTIONS), commits, forge),
+    ),
+    rawPerCycle: await sampled(postmaster, () => writeRaw(connections, singles, forge)),
+    flush: await sampled(postmaster, () =>
+      flushCycles(database, singles, { forge, concurrent: CONCURRENT }),
+    ),
+  };
+}
+
+/** Cycles of different strategies as commits of their own, the shards in turn. */
+function singlesOf(commits: readonly RecordedCommit[]): RecordedCommit[] {
+  const shards = [...new Map(commits.map((commit) => [commit.shardId, commit])).values()];
+  const longest = Math.max(0, ...shards.map(({ writes }) => writes.length));
+  return Array.from({ length: longest }, (_, index) =>
+    shards.flatMap(({ shardId, writes }) => {
+      const write = writes[index];
+      return write === undefined ? [] : [{ shardId, writes: [write] }];
+    }),
+  )
+    .flat()
+    .slice(0, SINGLE_CYCLES);
+}
+
+async function sampled(
+  postmaster: number | null,
+  scenario: () => Promise<{ cycles: number; ms: number }>,
+): Promise<Sample> {
+  const before = readCpu(postmaster);
+  const run = await scenario();
+  return { ...run, cpu: cpuSince(before, readCpu(postmaster)) };
+}
