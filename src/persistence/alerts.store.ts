@@ -41,3 +41,16 @@ function rowsOf(alerts: readonly NewAlert[]) {
 function storable(_key: string, value: unknown): unknown {
   return typeof value === "string" ? value.toWellFormed().replaceAll("\0", "�") : value;
 }
+
+/** Closes an open alert; the same thing again opens a new one. False when none of that id is open. */
+export async function resolveAlert(
+  { sql }: { sql: Sql },
+  { alertId, actor }: { alertId: string; actor: string },
+): Promise<boolean> {
+  const resolved = await sql.run(
+    `update alerts set resolved_at = now(), resolved_by = $2, updated_at = now()
+     where id = $1 and resolved_at is null`,
+    [alertId, actor],
+  );
+  return resolved === 1;
+}
