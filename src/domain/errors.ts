@@ -69,7 +69,10 @@ export class InvariantError extends DomainError {
   }
 }
 
-/** Text of an unknown thrown value, for storage and logs. */
+/** Text of an unknown thrown value, for storage and logs; never empty. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // Node reports a refused connection as an error of several errors, without a message of its own.
+  if (error.message !== "") return error.message;
+  return error instanceof AggregateError ? error.errors.map(errorMessage).join("; ") : error.name;
 }

@@ -14,6 +14,7 @@ import { TickInputs } from "./tick-inputs.ts";
 const SWEEP_MS = 250;
 /** How late, at most, what other nodes committed is shown here. */
 const LIVE_SYNC_MS = 1_000;
+const MAINTAIN_MS = 60_000;
 
 export interface RecoveryReport {
   shards: number;
@@ -64,6 +65,7 @@ export class Engine {
     this.#housekeeping = Promise.all([
       this.#every(SWEEP_MS, () => this.#closeOpenTicks()),
       this.#every(LIVE_SYNC_MS, () => this.#liveSync.look()),
+      this.#every(MAINTAIN_MS, () => this.#parts.store.maintain()),
     ]);
     return { ...report, durationMs: Math.round(timer.elapsed() - startedAt) };
   }

@@ -11,5 +11,11 @@ export function createEngineStore(database: Database, queue: WorkQueue): EngineS
     ...createTickStore(database, queue),
     ...createShardStore(database),
     ...createFiguresStore(database),
+    maintain: () => maintain(database),
   };
+}
+
+// Rows that are rewritten every cycle leave their old versions behind; PostgreSQL sees to it itself.
+async function maintain({ kind, sql }: Database): Promise<void> {
+  if (kind === "pglite") await sql.run("vacuum strategies, actor_snapshots, shards, ticks");
 }

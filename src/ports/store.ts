@@ -187,6 +187,8 @@ export interface EngineStore {
    * snapshot left as it is for whoever repairs it.
    */
   isolate(strategyId: string, detail: string): Promise<void>;
+  /** What the database does not do for itself (PGlite has no autovacuum); cheap, once a minute. */
+  maintain(): Promise<void>;
   /** Completes a message that has nothing left to do, in a transaction of its own. */
   dismiss(claim: Claim): Promise<void>;
   raiseAlert(alert: NewAlert): Promise<void>;
