@@ -2,7 +2,7 @@
 // execute, book, and build the record the journal stores. Nothing here is committed or remembered.
 import type { Cycle, CycleCause, Instruction } from "#domain/cycle.ts";
 import { decimal, toDecimalString, ZERO } from "#domain/decimal.ts";
-import type { Decision, DecisionInput } from "#domain/decision.ts";
+import type { Decision, DecisionInput, Protection } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
 import { composeIdOf, seedOf } from "#domain/ids.ts";
 import { applyFill, applyFunding, valuePortfolio } from "#domain/ledger.ts";
@@ -286,7 +286,7 @@ function conclude(frame: CycleFrame, booked: Booked, ending: Ending): CycleOutco
       composeTime: market.at,
       status: ending.status,
       rationale: withRefusals(ending.rationale, booked),
-      decision: decision === null ? null : recorded(decision),
+      decision: decision === null ? null : recorded(decision, next.protections),
       stateBefore: context.decisionState,
       paramsVersion: frame.paramsVersion,
       definitionVersion: frame.definition.version,
@@ -303,11 +303,12 @@ function conclude(frame: CycleFrame, booked: Booked, ending: Ending): CycleOutco
   };
 }
 
-function recorded(decision: Decision): Cycle["decision"] {
-  const { signal, items, warnings, details, protections } = decision;
-  return protections === undefined
-    ? { signal, items, warnings, details }
-    : { signal, items, warnings, details, protections };
+/** With the protections now in force, so that the next cycle can be decided again (I15). */
+function recorded(
+  { signal, items, warnings, details }: Decision,
+  protections: Protection[],
+): Cycle["decision"] {
+  return { signal, items, warnings, details, protections };
 }
 
 function stopOf(
