@@ -46,7 +46,7 @@ async function commitShard(sql: SqlTransaction, commit: ShardCommit): Promise<Sh
   const hoped = countsOf(commit, commit.writes);
   const head = await fence(sql, commit, hoped);
 
-  const outcome = await writeMembers(sql, commit.writes, commit.replace);
+  const outcome = await writeMembers(sql, commit);
   const stored = countsOf(commit, outcome.stored);
   stored.failures += outcome.stopped;
   if (stored.cycles !== hoped.cycles || stored.failures !== hoped.failures) {

@@ -16,7 +16,7 @@ export interface WritesOutcome {
 
 interface Batch {
   sql: Sql;
-  replace: ShardCommit["replace"];
+  commit: Pick<ShardCommit, "replace">;
   outcome: WritesOutcome;
 }
 
@@ -37,11 +37,10 @@ const storedMember = `
  */
 export async function writeMembers(
   sql: Sql,
-  writes: readonly MemberWrite[],
-  replace: ShardCommit["replace"],
+  commit: Pick<ShardCommit, "writes" | "replace">,
 ): Promise<WritesOutcome> {
   const outcome: WritesOutcome = { stored: [], alerts: [], stopped: 0 };
-  await store({ sql, replace, outcome }, writes);
+  await store({ sql, commit, outcome }, commit.writes);
   return outcome;
 }
 
@@ -93,7 +92,7 @@ function serialized(writes: readonly MemberWrite[]): Serialized {
 
 async function storeCulprit(batch: Batch, write: MemberWrite, error: unknown): Promise<void> {
   if (isStale(error) || (await isStored(batch.sql, write))) return keepStored(batch, write, error);
-  const replacement = batch.replace(write, error);
+  const replacement = batch.commit.replace(write, error);
   if (replacement === null) return stop(batch, write, error);
   const refusal = await attempt(batch.sql, [replacement]);
   if (refusal !== null) return stop(batch, write, refusal.error);

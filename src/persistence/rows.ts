@@ -44,6 +44,7 @@ export function flag(row: Row, column: string): boolean {
 /** A jsonb column of a shape that only this program writes. */
 export function json<T>(row: Row, column: string): T {
   const value = row[column];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the caller names what it wrote
   if (value !== null && value !== undefined) return value as T;
   throw unexpected(column, "json", value);
 }
@@ -54,6 +55,7 @@ export function jsonOrNull<T>(row: Row, column: string): T | null {
 
 /** A text column whose values a CHECK constraint limits to those of `T`. */
 export function oneOf<T extends string>(row: Row, column: string): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the constraint checked it
   return text(row, column) as T;
 }
 

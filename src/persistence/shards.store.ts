@@ -47,7 +47,8 @@ const figures = `
   where s.shard_id = any($1::uuid[]) and s.archived_at is null`;
 
 /** Shards, their members and the members' actors. */
-export function createShardStore({ sql, transactional }: Database): ShardStore {
+export function createShardStore(database: Database): ShardStore {
+  const { sql } = database;
   return {
     async shardHead(shardId) {
       const [row] = await sql.rows(
@@ -92,7 +93,7 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
       return new Set(rows.map((row) => text(row, "strategy_id")));
     },
     isolate: (strategyId, detail) =>
-      transactional(async (tx) => {
+      database.transactional(async (tx) => {
         await tx.run(stopForError, [strategyId, detail]);
         await raiseAlerts(tx, [
           {
@@ -105,7 +106,7 @@ export function createShardStore({ sql, transactional }: Database): ShardStore {
           },
         ]);
       }),
-    dismiss: (claim) => transactional((tx) => claim.settle(tx.transaction)),
+    dismiss: (claim) => database.transactional((tx) => claim.settle(tx.transaction)),
     raiseAlert: (alert) => raiseAlerts(sql, [alert]),
   };
 }

@@ -44,5 +44,6 @@ export function sqlOfTransaction(
   onStatement?: OnStatement,
 ): SqlTransaction {
   const sql = sqlOf(() => kysely, onStatement);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand's one way in
   return { ...sql, transaction: kysely as unknown as Transaction };
 }

@@ -1,4 +1,4 @@
-import type { AgentOutput, Analysis } from "#domain/analysis.ts";
+import type { AgentOutput } from "#domain/analysis.ts";
 import { FencedError, NotFoundError } from "#domain/errors.ts";
 import { agentRunIdOf, tickIdOf } from "#domain/ids.ts";
 import type {
@@ -123,7 +123,8 @@ const agentRunColumns = {
 } as const;
 
 /** Ticks from proposal to close. */
-export function createTickStore({ sql, transactional }: Database, queue: WorkQueue): TickStore {
+export function createTickStore(database: Database, queue: WorkQueue): TickStore {
+  const { sql } = database;
   return {
     async scheduledDefinitions() {
       return (await sql.rows(scheduledDefinitions)).map(scheduledOf);
@@ -135,7 +136,7 @@ export function createTickStore({ sql, transactional }: Database, queue: WorkQue
       throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
     },
     proposeTick: (definitionId, scheduledFor) =>
-      transactional((tx) => propose(tx, queue, { definitionId, scheduledFor })),
+      database.transactional((tx) => propose(tx, queue, { definitionId, scheduledFor })),
     async pendingTick(tickId) {
       const [row] = await sql.rows(
         `select ${tickColumns}, to_jsonb(d) as definition
@@ -146,9 +147,9 @@ export function createTickStore({ sql, transactional }: Database, queue: WorkQue
       if (row === undefined) return null;
       return { tick: tickOf(row), definition: definitionOf(json<Row>(row, "definition")) };
     },
-    commitAnalysis: (commit) => transactional((tx) => commitAnalysis(tx, queue, commit)),
+    commitAnalysis: (commit) => database.transactional((tx) => commitAnalysis(tx, queue, commit)),
     failTick: (claim, tickId, error) =>
-      transactional(async (tx) => {
+      database.transactional(async (tx) => {
         await claim.settle(tx.transaction);
         await tx.run(
           `update ticks set status = 'failed', error = $2, closed_at = now(), updated_at = now()
@@ -241,7 +242,7 @@ async function readTickInput(sql: Sql, tickId: string): Promise<TickInput | null
     tick: tickOf(row),
     definition: json(row, "definition"),
     market: json(row, "market_snapshot"),
-    analysis: Object.fromEntries(outputs.map((output) => [output.agent, output])) as Analysis,
+    analysis: Object.fromEntries(outputs.map((output) => [output.agent, output])),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { JsonObject } from "#domain/json.ts";
 import type { NewAlert } from "#ports/store.ts";
-import type { Database } from "../database.ts";
-import { json, ms, number, numberOrNull, oneOf, text, textOrNull } from "../rows.ts";
-import type { Row } from "../sql.ts";
+import type { Database } from "#persistence/database.ts";
+import { json, ms, number, numberOrNull, oneOf, text, textOrNull } from "#persistence/rows.ts";
+import type { Row } from "#persistence/sql.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 
 export interface AlertRecord {

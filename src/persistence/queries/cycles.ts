@@ -3,9 +3,9 @@ import type { DecimalString } from "#domain/decimal.ts";
 import type { Decision } from "#domain/decision.ts";
 import { NotFoundError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
-import type { Database } from "../database.ts";
-import { jsonOrNull, ms, number, oneOf, plain, text, textOrNull } from "../rows.ts";
-import type { Row, Sql } from "../sql.ts";
+import type { Database } from "#persistence/database.ts";
+import { jsonOrNull, ms, number, oneOf, plain, text, textOrNull } from "#persistence/rows.ts";
+import type { Row, Sql } from "#persistence/sql.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 import { getView, type StoredView } from "./portfolio.ts";
 import {

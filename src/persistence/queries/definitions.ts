@@ -1,9 +1,9 @@
 import type { Definition } from "#domain/definition.ts";
 import { NotFoundError } from "#domain/errors.ts";
-import type { Database } from "../database.ts";
-import { definitionColumns, definitionOf } from "../definition-row.ts";
-import { ms, number, numberOrNull } from "../rows.ts";
-import type { Row } from "../sql.ts";
+import type { Database } from "#persistence/database.ts";
+import { definitionColumns, definitionOf } from "#persistence/definition-row.ts";
+import { ms, number, numberOrNull } from "#persistence/rows.ts";
+import type { Row } from "#persistence/sql.ts";
 
 export interface DefinitionRecord extends Definition {
   /** Strategies not archived, and those of them that are wanted to run. */

@@ -1,5 +1,5 @@
 import { InvalidInputError } from "#domain/errors.ts";
-import type { Row } from "../sql.ts";
+import type { Row } from "#persistence/sql.ts";
 
 export interface PageRequest {
   /** Where the last page ended; opaque. */

@@ -1,7 +1,7 @@
 import type { EquityPoint } from "#domain/equity-curve.ts";
 import { type Performance, performanceOf } from "#domain/performance.ts";
-import type { Database } from "../database.ts";
-import { ms, number, plain, text } from "../rows.ts";
+import type { Database } from "#persistence/database.ts";
+import { ms, number, plain, text } from "#persistence/rows.ts";
 import { getStrategy, type StrategyRecord } from "./strategies.ts";
 
 export interface StrategyPerformance {

@@ -1,9 +1,9 @@
 import type { DecimalString } from "#domain/decimal.ts";
 import { NotFoundError } from "#domain/errors.ts";
 import type { Holding, PortfolioView } from "#domain/portfolio.ts";
-import type { Database } from "../database.ts";
-import { ms, number, oneOf, plain, text, textOrNull } from "../rows.ts";
-import type { Row, Sql } from "../sql.ts";
+import type { Database } from "#persistence/database.ts";
+import { ms, number, oneOf, plain, text, textOrNull } from "#persistence/rows.ts";
+import type { Row, Sql } from "#persistence/sql.ts";
 
 export interface StoredView extends PortfolioView {
   cycleIndex: number;

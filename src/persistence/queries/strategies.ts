@@ -4,7 +4,7 @@ import type { JsonObject } from "#domain/json.ts";
 import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
 import type { TradingMode } from "#domain/trading.ts";
 import type { RiskLevel, StrategyStatus } from "#entities/strategy.entity.ts";
-import type { Database } from "../database.ts";
+import type { Database } from "#persistence/database.ts";
 import {
   flag,
   json,
@@ -16,8 +16,8 @@ import {
   plain,
   text,
   textOrNull,
-} from "../rows.ts";
-import type { Row } from "../sql.ts";
+} from "#persistence/rows.ts";
+import type { Row } from "#persistence/sql.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 
 /** One line of the list. Money in quote currency, fractions never percent, times ms UTC. */

@@ -1,10 +1,10 @@
 import type { AgentOutput } from "#domain/analysis.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { Tick } from "#domain/tick.ts";
-import type { Database } from "../database.ts";
-import { jsonOrNull, ms, number, numberOrNull, plain, text } from "../rows.ts";
-import type { Row } from "../sql.ts";
-import { agentOutputOf, tickOf } from "../ticks.store.ts";
+import type { Database } from "#persistence/database.ts";
+import { jsonOrNull, ms, number, numberOrNull, plain, text } from "#persistence/rows.ts";
+import type { Row } from "#persistence/sql.ts";
+import { agentOutputOf, tickOf } from "#persistence/ticks.store.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 
 export interface TickRecord extends Tick {

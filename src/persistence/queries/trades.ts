@@ -1,8 +1,17 @@
 import type { Instruction } from "#domain/cycle.ts";
 import type { TradeLeg } from "#domain/portfolio.ts";
-import type { Database } from "../database.ts";
-import { flag, ms, number, numberOrNull, oneOf, plain, text, textOrNull } from "../rows.ts";
-import type { Row } from "../sql.ts";
+import type { Database } from "#persistence/database.ts";
+import {
+  flag,
+  ms,
+  number,
+  numberOrNull,
+  oneOf,
+  plain,
+  text,
+  textOrNull,
+} from "#persistence/rows.ts";
+import type { Row } from "#persistence/sql.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 
 /** Which cycle a stored instruction or leg belongs to. */
