@@ -2,6 +2,11 @@ import type { Definition } from "#domain/definition.ts";
 import type { Decisions } from "#engine/engine-parts.ts";
 import type { Database } from "#persistence/database.ts";
 import { upsertDefinition } from "#persistence/definitions.store.ts";
+import {
+  getDefinition,
+  listDefinitions,
+  type DefinitionRecord,
+} from "#persistence/queries/definitions.ts";
 
 export type DefinitionService = ReturnType<typeof createDefinitionService>;
 
@@ -17,5 +22,11 @@ export function createDefinitionService(parts: { database: Database; decisions: 
       }
       return synced;
     },
+
+    /** By name. */
+    list: (): Promise<DefinitionRecord[]> => listDefinitions(parts.database),
+
+    /** By id or name. @throws NotFoundError DEFINITION_NOT_FOUND */
+    get: (idOrName: string): Promise<DefinitionRecord> => getDefinition(parts.database, idOrName),
   };
 }

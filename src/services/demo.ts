@@ -29,17 +29,37 @@ const CASTS: Readonly<Record<string, readonly NewStrategyRequest[]>> = {
   ],
 };
 
-/** Creates the demo's strategies; returns how many. */
+/** Strategies stored in one transaction. */
+const CHUNK = 500;
+
+/** Creates the demo's strategies, or `count` of them over and over; returns how many. */
 export async function seedDemo(
   strategies: StrategyService,
   definitions: readonly Definition[],
-  owner: { userId: string; actor: string },
+  { count, ...owner }: { userId: string; actor: string; count?: number },
 ): Promise<number> {
-  let created = 0;
-  for (const definition of definitions) {
-    const cast = CASTS[definition.name] ?? [];
-    if (cast.length === 0) continue;
-    created += (await strategies.createAll(definition, owner, cast)).length;
+  const troupe = definitions.flatMap((definition) =>
+    (CASTS[definition.name] ?? []).map((request) => ({ definition, request })),
+  );
+  const wanted = Array.from({ length: count ?? troupe.length }, (_, index) => index).flatMap(
+    (index) => {
+      const member = troupe[index % troupe.length];
+      return member === undefined ? [] : [numbered(member, Math.floor(index / troupe.length))];
+    },
+  );
+  for (const [definition, members] of Map.groupBy(wanted, (member) => member.definition)) {
+    for (let start = 0; start < members.length; start += CHUNK) {
+      const requests = members.slice(start, start + CHUNK).map(({ request }) => request);
+      await strategies.createAll(definition, owner, requests);
+    }
   }
-  return created;
+  return wanted.length;
+}
+
+function numbered(
+  { definition, request }: { definition: Definition; request: NewStrategyRequest },
+  round: number,
+) {
+  const name = round === 0 ? request.name : `${request.name} ${round + 1}`;
+  return { definition, request: { ...request, name } };
 }

@@ -4,12 +4,15 @@ import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { createDefinitionService, type DefinitionService } from "./definitions.ts";
+import { createHealthService, type HealthService } from "./health.ts";
 import { createStrategyService, type StrategyService } from "./strategies.ts";
+import { createStrategyReads, type StrategyReads } from "./strategy-reads.ts";
 
 /** The use cases, as the API and the CLI call them. */
 export interface Services {
   definitions: DefinitionService;
-  strategies: StrategyService;
+  strategies: StrategyService & StrategyReads;
+  health: HealthService;
   /** The owner of what is created on this machine while nobody has to sign in. */
   localUser(): Promise<UserRecord>;
   /** Called after every stored change. */
@@ -31,7 +34,11 @@ export function createServices(parts: ServiceParts): Services {
   };
   return {
     definitions: createDefinitionService(parts),
-    strategies: createStrategyService({ ...parts, onChange }),
+    strategies: {
+      ...createStrategyService({ ...parts, onChange }),
+      ...createStrategyReads(parts.database),
+    },
+    health: createHealthService(parts),
     localUser: () =>
       ensureUser(parts.database, {
         email: "local@localhost",

@@ -1,8 +1,7 @@
 // What a user can do with strategies: use cases over the stores, the same for API, CLI and seeding.
-import { randomUUID } from "node:crypto";
 import { decimal, type DecimalString } from "#domain/decimal.ts";
 import type { Definition } from "#domain/definition.ts";
-import { InvalidInputError } from "#domain/errors.ts";
+import { InvalidInputError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
 import { seal } from "#engine/envelope.ts";
@@ -14,6 +13,7 @@ import {
   updateStrategy,
   type ControlOutcome,
 } from "#persistence/strategy-controls.store.ts";
+import { countStrategies } from "#persistence/queries/strategies.ts";
 import { createStrategies, type NewStrategy } from "#persistence/strategies.store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
@@ -39,6 +39,13 @@ export interface StrategyServiceParts {
   onChange: () => void;
 }
 
+/** Who a strategy belongs to and who is written down as having made it. */
+export interface Owner {
+  id: string;
+  email: string;
+  fullName: string;
+}
+
 export type StrategyService = ReturnType<typeof createStrategyService>;
 
 export function createStrategyService(parts: StrategyServiceParts) {
@@ -53,7 +60,9 @@ export function createStrategyService(parts: StrategyServiceParts) {
       owner: { userId: string; actor: string },
       requests: readonly NewStrategyRequest[],
     ): Promise<string[]> {
-      const strategies = requests.map((request) => toNew(parts, definition, owner.userId, request));
+      const strategies = requests.map((request) =>
+        toNew(parts, definition, { userId: owner.userId, request }),
+      );
       await createStrategies(database, {
         definitionId: definition.id,
         shardSize: parts.shardSize,
@@ -64,7 +73,25 @@ export function createStrategyService(parts: StrategyServiceParts) {
       return strategies.map(({ id }) => id);
     },
 
-    /** New params are laid over the current ones and count from the next tick. Returns their version. */
+    /**
+     * Stores one new strategy, named `<template> - <user> - #<n>` unless it has a name.
+     * @throws as `createAll`
+     */
+    async create(
+      definition: Definition,
+      owner: Owner,
+      request: Omit<NewStrategyRequest, "name"> & { name?: string | undefined },
+    ): Promise<{ strategyId: string; name: string }> {
+      const name = request.name ?? (await nextName(database, definition, owner));
+      const of = { userId: owner.id, actor: owner.email };
+      const [strategyId = ""] = await this.createAll(definition, of, [{ ...request, name }]);
+      return { strategyId, name };
+    },
+
+    /**
+     * New params are laid over the current ones, `agent_weights` by key, and count from the next tick.
+     * Returns their version.
+     */
     async update(
       strategyId: string,
       edit: { actor: string; name?: string; description?: string; params?: JsonObject },
@@ -73,10 +100,11 @@ export function createStrategyService(parts: StrategyServiceParts) {
       const params =
         edit.params === undefined
           ? undefined
-          : completeParams(parts.decisions, current.definition, {
-              ...current.params,
-              ...edit.params,
-            });
+          : completeParams(
+              parts.decisions,
+              current.definition,
+              mergeParams(current.params, edit.params),
+            );
       const version = await updateStrategy(database, {
         strategyId,
         actor: edit.actor,
@@ -93,7 +121,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       strategyId: string,
       request: { closePositions: boolean; reason: string; actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
-      const commandId = request.commandId ?? randomUUID();
+      const commandId = request.commandId ?? crypto.randomUUID();
       const outcome = await requestStop(database, queue, { ...request, strategyId, commandId });
       onChange();
       return { commandId, outcome };
@@ -104,7 +132,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       strategyId: string,
       request: { actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
-      const commandId = request.commandId ?? randomUUID();
+      const commandId = request.commandId ?? crypto.randomUUID();
       const outcome = await requestResume(database, queue, {
         strategyId,
         commandId,
@@ -119,10 +147,9 @@ export function createStrategyService(parts: StrategyServiceParts) {
 function toNew(
   parts: StrategyServiceParts,
   definition: Definition,
-  userId: string,
-  request: NewStrategyRequest,
+  { userId, request }: { userId: string; request: NewStrategyRequest },
 ): NewStrategy {
-  const id = randomUUID();
+  const id = crypto.randomUUID();
   const initialBalance = positive(request.initialBalance);
   const { marketType } = parts.channels.get(definition.tradeChannel);
   return {
@@ -146,13 +173,36 @@ function toNew(
   };
 }
 
+/** Numbered by what its owner has of that template; two at a time may get the same number. */
+async function nextName(
+  database: Database,
+  { id: definitionId, displayName }: Definition,
+  { id: userId, fullName }: Owner,
+): Promise<string> {
+  const { total } = await countStrategies(database, { userId, definitionId });
+  return `${displayName} - ${fullName} - #${total + 1}`;
+}
+
+function mergeParams(current: JsonObject, edit: JsonObject): JsonObject {
+  const { agent_weights: before } = current;
+  const { agent_weights: after } = edit;
+  if (!isObject(before) || !isObject(after)) return { ...current, ...edit };
+  return { ...current, ...edit, agent_weights: { ...before, ...after } };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** The whole of a strategy's params as stored: defaults of definition and agent filled in. */
 function completeParams(
   decisions: Decisions,
   { decisionAgent, defaultParams }: Definition,
   params: JsonObject,
 ): JsonObject {
-  return decisions.parseParams(decisionAgent, params, defaultParams) as JsonObject;
+  const parsed = decisions.parseParams(decisionAgent, params, defaultParams);
+  if (isObject(parsed)) return parsed;
+  throw new InvariantError(`params of ${decisionAgent} are no object`);
 }
 
 function positive(amount: DecimalString): DecimalString {

@@ -1,0 +1,14 @@
+import { engineStatus } from "#api/schemas/engine.ts";
+import { query, router } from "#api/trpc.ts";
+
+export const engineRouter = router({
+  status: query.output(engineStatus).query(async ({ ctx: { monitor, services } }) => ({
+    phase: monitor.phase,
+    database: services.health.database,
+    market: monitor.market(),
+    queues: await services.health.queues(),
+    recovery: monitor.recovery,
+    progress: monitor.progress(),
+    totals: monitor.totals(),
+  })),
+});

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { amount, instant } from "./common.ts";
+
+const queue = z.object({ queued: z.number(), active: z.number(), failed: z.number() });
+
+export const engineStatus = z.object({
+  phase: z.enum(["starting", "running", "stopping"]),
+  database: z.enum(["postgres", "pglite"]),
+  market: z.object({
+    feed: z.string(),
+    simulated: z.boolean(),
+    now: instant,
+    from: instant.nullable(),
+    to: instant.nullable(),
+    /** Every recorded candle has been played. */
+    finished: z.boolean(),
+  }),
+  /** Waiting, being worked on, given up. */
+  queues: z.object({ ticks: queue, shards: queue }),
+  /** What the start restored; null until the engine runs. */
+  recovery: z
+    .object({
+      shards: z.number(),
+      restored: z.number(),
+      resumed: z.number(),
+      openTicks: z.number(),
+      durationMs: z.number(),
+    })
+    .nullable(),
+  progress: z.object({
+    /** Since this node started. */
+    ticks: z.number(),
+    cycles: z.number(),
+    cyclesPerSecond: z.number(),
+    strategies: z.number(),
+    byState: z.object({
+      running: z.number(),
+      composing: z.number(),
+      executing: z.number(),
+      stopped: z.number(),
+      cancelled: z.number(),
+    }),
+  }),
+  totals: z.object({ equity: amount, pnl: amount }),
+});

@@ -1,0 +1,142 @@
+// `npm start`: opens everything, shows it, and takes it down again without losing anything.
+import { join, relative } from "node:path";
+import { performance } from "node:perf_hooks";
+import { assertLoopback } from "#api/guard.ts";
+import { startApi } from "#api/server.ts";
+import { readConfig, type Config } from "#config/config.ts";
+import type { RecoveryReport } from "#engine/engine.ts";
+import { createChangeFeed } from "#services/change-feed.ts";
+import { createEngineMonitor } from "#services/engine-monitor.ts";
+import { createLogger, openTroupe } from "../troupe.ts";
+import { createJsonFace, createPlainFace, createTableFace, type Face } from "./face.ts";
+import { plural } from "./format.ts";
+import { createNames } from "./names.ts";
+import { overviewOf } from "./overview.ts";
+import { EXIT, report } from "./problem.ts";
+import { seedWhenEmpty } from "./seed.ts";
+import { waitForEnd } from "./signals.ts";
+import { POWER_CUT } from "./table-view.ts";
+
+export interface StartOptions {
+  /** Create the demo strategies in an empty database. */
+  demo: boolean;
+  /** Draw the table when stdout is a terminal. */
+  table: boolean;
+  /** JSON lines on stdout, the log among them. */
+  json: boolean;
+}
+
+interface Stage extends StartOptions {
+  config: Config;
+  face: Face;
+  /** Where the log goes; null: stdout. */
+  logFile: string | null;
+}
+
+/** A stop that takes longer is cut short: what is committed is safe, the rest is done again. */
+const STOP_MS = 10_000;
+
+/** Runs the engine until a signal ends it; returns the exit code. */
+export async function start(options: StartOptions): Promise<number> {
+  try {
+    const config = readConfig(process.env);
+    assertLoopback(config.host);
+    return await run(stageFor(config, options));
+  } catch (error) {
+    return report(error, options);
+  }
+}
+
+function stageFor(config: Config, options: StartOptions): Stage {
+  const out = process.stdout;
+  const drawsTable = options.table && !options.json && out.isTTY;
+  const plain = options.json ? createJsonFace(out) : createPlainFace(out);
+  return {
+    ...options,
+    config,
+    face: drawsTable ? createTableFace(out) : plain,
+    logFile: drawsTable ? join(config.dataDir, "troupe.log") : null,
+  };
+}
+
+async function run(stage: Stage): Promise<number> {
+  const { face } = stage;
+  const ending = waitForEnd();
+  const resources = new AsyncDisposableStack();
+  try {
+    await launch(stage, resources);
+    const reason = await ending;
+    face.close();
+    face.note(`${reason}: finishing work under way, selling nothing …`);
+  } catch (error) {
+    face.close();
+    await resources.disposeAsync();
+    throw error;
+  }
+  if (!(await isDoneWithin(STOP_MS, resources.disposeAsync()))) {
+    face.note(`not stopped within ${STOP_MS / 1000} s, cut short: what is committed is safe`);
+    // Something hangs; leaving the event loop to empty itself would hang with it.
+    process.exit(EXIT.failed);
+  }
+  face.note("stopped: strategies are marked cancelled and run on at the next start");
+  return EXIT.done;
+}
+
+/** Opens and starts everything; what it opened is on the stack, in order, also when it fails. */
+async function launch(stage: Stage, resources: AsyncDisposableStack): Promise<void> {
+  const { config, demo, face, logFile } = stage;
+  face.note(openingLine(config));
+  const logger = createLogger(quieted(stage), logFile ?? undefined);
+  const troupe = resources.use(await openTroupe({ config, logger }));
+  const { clock, database, engine, feed, services } = troupe;
+  if (database.kind === "pglite") face.note(POWER_CUT);
+  const elapsed = () => performance.now();
+  const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
+  const changes = createChangeFeed(engine.live);
+  resources.defer(() => engine.stop("planned shutdown"));
+  const api = resources.use(await startApi({ services, monitor, changes, logger }, config));
+  resources.defer(() => monitor.stopping());
+
+  const seeded = demo ? await seedWhenEmpty(services) : 0;
+  if (seeded > 0) face.note(`created ${plural(seeded, "demo strategy")}`);
+  const recovery = await engine.start();
+  monitor.started(recovery);
+  face.note(recoveryLine(recovery));
+  face.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
+  const names = await createNames(services);
+  face.show((room) => overviewOf(monitor, names, room), {
+    database: database.kind,
+    url: api.url,
+    logFile: logFile === null ? "stdout" : relative(process.cwd(), logFile),
+  });
+}
+
+/** Beside plain lines only what needs attention is logged; `--json` logs as configured. */
+function quieted({ config, json, logFile }: Stage): Config {
+  const isChatty = config.logLevel === "debug" || config.logLevel === "info";
+  return !json && logFile === null && isChatty ? { ...config, logLevel: "warn" } : config;
+}
+
+function openingLine({ databaseUrl, dataDir }: Config): string {
+  if (databaseUrl !== undefined) return `opening PostgreSQL at ${new URL(databaseUrl).host} …`;
+  return `opening the embedded database in ${dataDir} (some seconds at the first start) …`;
+}
+
+function recoveryLine({ durationMs, openTicks, restored, resumed }: RecoveryReport): string {
+  const parts = [`restored ${plural(restored, "strategy")} in ${durationMs} ms`];
+  if (resumed > 0) parts.push(`resumed ${resumed} that a shutdown had interrupted`);
+  if (openTicks > 0) parts.push(`finishing ${plural(openTicks, "interrupted tick")}`);
+  return parts.join(", ");
+}
+
+async function isDoneWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

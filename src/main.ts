@@ -1,0 +1,3 @@
+import { startCommand } from "./cli/start-command.ts";
+
+await startCommand("npm start --").parseAsync();

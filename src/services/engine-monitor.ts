@@ -1,0 +1,153 @@
+import { decimal, toDecimalString, ZERO, type DecimalString } from "#domain/decimal.ts";
+import type { StrategyState } from "#domain/strategy.ts";
+import type { RecoveryReport } from "#engine/engine.ts";
+import type { LiveStore, LiveStrategy } from "#engine/live-store.ts";
+import type { Clock } from "#ports/clock.ts";
+import type { MarketFeed } from "#ports/market-feed.ts";
+
+/** Cycles per second are averaged over this much real time. */
+const RATE_WINDOW_MS = 10_000;
+
+export interface MonitorParts {
+  live: LiveStore;
+  clock: Clock & { readonly finished: boolean };
+  feed: Pick<MarketFeed, "name" | "range">;
+  /** Real milliseconds on a monotonic scale. */
+  elapsed: () => number;
+}
+
+/** Commands are taken while it is `running` only. */
+export type EnginePhase = "starting" | "running" | "stopping";
+
+/** Where the market's time stands; all instants ms UTC. */
+export interface MarketPosition {
+  feed: string;
+  simulated: boolean;
+  now: number;
+  from: number | null;
+  to: number | null;
+  /** Every recorded candle has been played. */
+  finished: boolean;
+}
+
+/** What this node has done; committed work only. */
+export interface Progress {
+  /** Ticks worked on since this node started. */
+  ticks: number;
+  /** Cycles of all strategies, ever. */
+  cycles: number;
+  /** Over the last ten seconds. */
+  cyclesPerSecond: number;
+  strategies: number;
+  byState: Record<StrategyState, number>;
+}
+
+/** Quote currency, over all strategies of this node. */
+export interface Totals {
+  equity: DecimalString;
+  pnl: DecimalString;
+}
+
+export type EngineMonitor = ReturnType<typeof createEngineMonitor>;
+
+/** Watches the live store from before the engine starts, so that it misses nothing. */
+export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorParts) {
+  const cycleIndexes = new Map<string, number>();
+  const newestTicks = new Map<string, number>();
+  const recent: { at: number; cycles: number }[] = [];
+  let cycles = 0;
+  let ticks = 0;
+  let recovery: RecoveryReport | null = null;
+  let phase: EnginePhase = "starting";
+
+  const countCycles = (change: LiveStrategy): number => {
+    const before = cycleIndexes.get(change.strategyId);
+    cycleIndexes.set(change.strategyId, change.cycleIndex);
+    cycles += change.cycleIndex - (before ?? 0);
+    return before === undefined ? 0 : change.cycleIndex - before;
+  };
+  const countTick = ({ definitionId, lastCycleAt }: LiveStrategy): void => {
+    if (lastCycleAt === null || lastCycleAt <= (newestTicks.get(definitionId) ?? 0)) return;
+    newestTicks.set(definitionId, lastCycleAt);
+    ticks += 1;
+  };
+  live.onCommit((changes) => {
+    let done = 0;
+    for (const change of changes) {
+      const made = countCycles(change);
+      done += made;
+      if (made > 0) countTick(change);
+    }
+    if (done > 0) recent.push({ at: elapsed(), cycles: done });
+    forget(recent, elapsed() - RATE_WINDOW_MS);
+  });
+
+  return {
+    live,
+
+    started(report: RecoveryReport): void {
+      recovery = report;
+      phase = "running";
+    },
+
+    stopping(): void {
+      phase = "stopping";
+    },
+
+    get phase(): EnginePhase {
+      return phase;
+    },
+
+    /** What the start found and restored; null until the engine runs. */
+    get recovery(): RecoveryReport | null {
+      return recovery;
+    },
+
+    market(): MarketPosition {
+      return {
+        feed: feed.name,
+        simulated: clock.simulated,
+        now: clock.now(),
+        from: feed.range?.from ?? null,
+        to: feed.range?.to ?? null,
+        finished: clock.finished,
+      };
+    },
+
+    progress(): Progress {
+      const byState = { running: 0, composing: 0, executing: 0, stopped: 0, cancelled: 0 };
+      for (const { state } of live.all()) byState[state] += 1;
+      forget(recent, elapsed() - RATE_WINDOW_MS);
+      return {
+        ticks,
+        cycles,
+        cyclesPerSecond: rateOf(recent, elapsed()),
+        strategies: cycleIndexes.size,
+        byState,
+      };
+    },
+
+    totals(): Totals {
+      let equity = ZERO;
+      let pnl = ZERO;
+      for (const { totalValue, realizedPnl, unrealizedPnl } of live.all()) {
+        equity = equity.plus(totalValue);
+        pnl = pnl.plus(decimal(realizedPnl).plus(unrealizedPnl));
+      }
+      return { equity: toDecimalString(equity), pnl: toDecimalString(pnl) };
+    },
+  };
+}
+
+function forget(recent: { at: number }[], before: number): void {
+  const kept = recent.findIndex(({ at }) => at >= before);
+  recent.splice(0, kept === -1 ? recent.length : kept);
+}
+
+function rateOf(recent: readonly { at: number; cycles: number }[], now: number): number {
+  const since = recent[0]?.at;
+  if (since === undefined) return 0;
+  const done = recent.reduce((sum, { cycles }) => sum + cycles, 0);
+  // At least a second: the first commit after a pause is no rate.
+  return (done * 1000) / Math.max(now - since, 1000);
+}

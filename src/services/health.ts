@@ -1,0 +1,56 @@
+import { errorMessage } from "#domain/errors.ts";
+import type { Database } from "#persistence/database.ts";
+import { pendingMigrations } from "#persistence/migrations.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+
+/** Longer than this and whoever asks should go elsewhere. */
+const CHECK_MS = 3_000;
+
+export interface Check {
+  name: "database" | "migrations" | "queue";
+  ok: boolean;
+  detail: string;
+}
+
+export type HealthService = ReturnType<typeof createHealthService>;
+
+export function createHealthService({ database, queue }: { database: Database; queue: WorkQueue }) {
+  return {
+    database: database.kind,
+
+    queues: () => queue.health(),
+
+    /** Whether this node can do its work now; it never throws. */
+    async checks(): Promise<Check[]> {
+      return Promise.all([
+        check("database", async () => {
+          await database.sql.rows("select 1 as one");
+          return database.kind;
+        }),
+        check("migrations", async () => {
+          const pending = await pendingMigrations(database);
+          if (pending.length > 0) throw new Error(`not yet run: ${pending.join(", ")}`);
+          return "all done";
+        }),
+        check("queue", async () => {
+          const { ticks, shards } = await queue.health();
+          return `${ticks.queued + shards.queued} waiting, ${ticks.active + shards.active} active`;
+        }),
+      ]);
+    },
+  };
+}
+
+async function check(name: Check["name"], look: () => Promise<string>): Promise<Check> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_MS} ms`)), CHECK_MS);
+  });
+  try {
+    return { name, ok: true, detail: await Promise.race([look(), late]) };
+  } catch (error) {
+    return { name, ok: false, detail: errorMessage(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
