@@ -168,6 +168,21 @@ describe.each(storeKinds)("the journal on %s", (kind) => {
       expect(await countsOf(strategyIds)).toEqual([3, 9, 9, 3, 9]);
     });
 
+    test("a snapshot that is not newer than the stored one changes nothing", async () => {
+      const { shardId, strategyIds } = await shardOf(2);
+      const [late = "", sibling = ""] = strategyIds;
+      const journal = createJournal(database);
+      await journal.commit(commitOf(shardId, 0, writesOf(strategyIds)));
+      const writes = [
+        { ...writeOf(late, cycleOf(late, 2)), seq: 1 },
+        writeOf(sibling, cycleOf(sibling, 2)),
+      ];
+      const result = await journal.commit(commitOf(shardId, 1, writes));
+      expect(result.stored).toMatchObject([{ seq: 1, cycle: null }, { seq: 2 }]);
+      expect(await countsOf([late])).toEqual([1, 3, 3, 1, 3]);
+      expect(await countsOf([sibling])).toEqual([2, 6, 6, 2, 6]);
+    });
+
     test("a second cycle for the same tick collides, whatever its number", async () => {
       const { shardId, strategyIds } = await shardOf(1);
       const [id = ""] = strategyIds;
