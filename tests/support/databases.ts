@@ -6,11 +6,15 @@ export interface TestDatabase extends AsyncDisposable {
   url: string;
 }
 
-/** A new empty database on the run's PostgreSQL server, dropped with all its connections at the end. */
-export async function createPostgresDatabase(): Promise<TestDatabase> {
+/**
+ * A new database on the run's PostgreSQL server, empty or a copy of `template` (which nobody may be
+ * connected to), dropped with all its connections at the end.
+ */
+export async function createPostgresDatabase(template?: string): Promise<TestDatabase> {
   const serverUrl = inject("postgresUrl");
   const name = `troupe_${randomUUID().replaceAll("-", "")}`;
-  await runSql(serverUrl, `create database ${name}`);
+  const source = template === undefined ? "" : ` template ${template}`;
+  await runSql(serverUrl, `create database ${name}${source}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return {

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Boundary } from "#engine/boundaries.ts";
+import { differences, type History } from "#support/invariants.ts";
+import { seededRandom } from "#support/random.ts";
+import { seededTemplate, type CrashTemplate, type StoreKind } from "./support/crash-stores.ts";
+import { type Kill, Lifetime } from "./support/lifetime.ts";
+import { openReplays, type Replays } from "./support/replays.ts";
+
+// Two definitions with six strategies each, in shards of four: four shards, one of them half empty.
+const SHARD_SIZE = 4;
+const PER_DAY = { definition: 2, shard: 4, strategy: 12, once: 1 } as const;
+
+/** How often a boundary is passed on one replayed day. */
+const FREQUENCY = {
+  "tick.before-propose": "definition",
+  "tick.after-propose": "definition",
+  "tick.before-analysis": "definition",
+  "tick.before-commit": "definition",
+  "tick.after-commit": "definition",
+  "fanout.shard-taken": "shard",
+  "decision.before": "strategy",
+  "decision.after": "strategy",
+  "journal.before-commit": "shard",
+  "journal.after-commit": "shard",
+  "actor.before-step": "shard",
+  "actor.after-step": "shard",
+  "tick.before-close": "definition",
+  "tick.after-close": "definition",
+  "stop.before-commit": "once",
+  "stop.after-commit": "once",
+  "shutdown.begun": "once",
+} as const satisfies Record<Boundary, keyof typeof PER_DAY>;
+
+const ALL = Object.keys(FREQUENCY).filter((name): name is Boundary => name in FREQUENCY);
+const AT_THE_STOP: readonly Boundary[] = ["stop.before-commit", "stop.after-commit"];
+const AT_THE_END: readonly Boundary[] = ["shutdown.begun"];
+const AT_WORK = ALL.filter((name) => ![...AT_THE_STOP, ...AT_THE_END].includes(name));
+
+/** Half way a strategy with open positions is stopped and closes them; then the others go on. */
+const STOP = { name: "Eager", commandId: "5b0f6c1e-7f0a-4c55-9f0e-0d6d9a1c7f11" };
+const TICKS_BEFORE_STOP = 9;
+const TICKS = 18;
+
+const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
+const MANY = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
+
+// Where nodes share a database a dead one's work waits for its heartbeat: eleven seconds, which
+// several lifetimes can wait for side by side.
+const stores: readonly (readonly [StoreKind, number])[] = [
+  ["pglite", 1],
+  ["postgres", 5],
+];
+
+describe.each(stores)("a process on %s", (kind, lanes) => {
+  let template: CrashTemplate;
+  let replays: Replays;
+  let reference: History;
+
+  beforeAll(async () => {
+    replays = await openReplays();
+    template = await seededTemplate(kind, SHARD_SIZE);
+    await using store = await template.copy();
+    const undisturbed = new Lifetime(store);
+    await live(undisturbed, replays, { early: [], stop: [], late: [], end: [] });
+    reference = await undisturbed.history();
+  });
+
+  afterAll(async () => {
+    await template[Symbol.asyncDispose]();
+    await replays[Symbol.asyncDispose]();
+  });
+
+  test("an undisturbed life trades, stops one strategy and leaves the others cancelled", () => {
+    const states = (reference["strategies"] ?? []).map((row) => JSON.parse(row).state);
+    expect(states.toSorted()).toEqual([...Array(11).fill("cancelled"), "stopped"]);
+    expect(reference["strategy_compose_cycles"]).toHaveLength(
+      12 * TICKS - (TICKS - TICKS_BEFORE_STOP) + 1,
+    );
+    expect(reference["strategy_details"]?.length).toBeGreaterThan(10);
+    expect(reference["alerts"]).toEqual([]);
+  });
+
+  test("killed at every boundary and started again, it ends with the rows of an undisturbed life", async () => {
+    const random = seededRandom(SEED);
+    const plans = plan(lanes, random);
+    await Promise.all(
+      plans.map(async (deaths) => {
+        await using store = await template.copy();
+        const lifetime = new Lifetime(store);
+        await live(lifetime, replays, deaths);
+        expect(differences(reference, await lifetime.history())).toEqual([]);
+      }),
+    );
+    print(
+      kind,
+      plans.flatMap(({ early, stop, late, end }) => [...early, ...stop, ...late, ...end]),
+    );
+  });
+});
+
+interface Deaths {
+  /** Before the stop, at it, after it, and while leaving. */
+  early: Kill[];
+  stop: Kill[];
+  late: Kill[];
+  end: Kill[];
+}
+
+async function live(lifetime: Lifetime, replays: Replays, deaths: Deaths): Promise<void> {
+  const [half, whole] = [await replays.ofTicks(TICKS_BEFORE_STOP), await replays.ofTicks(TICKS)];
+  const run = { mode: "run" } as const;
+  for (const kill of deaths.early) await lifetime.dieAt(kill, run, half);
+  await lifetime.finish(run, half);
+  for (const kill of deaths.stop) await lifetime.dieAt(kill, { ...run, stop: STOP }, half);
+  await lifetime.finish({ ...run, stop: STOP }, half);
+  for (const kill of deaths.late) await lifetime.dieAt(kill, run, whole);
+  for (const kill of deaths.end) await lifetime.dieAt(kill, run, whole);
+  await lifetime.finish(run, whole);
+}
+
+/** Every boundary once, dealt out to so many lifetimes. */
+function plan(lanes: number, random: () => number): Deaths[] {
+  const plans = Array.from({ length: lanes }, (): Deaths => ({
+    early: [],
+    stop: [],
+    late: [],
+    end: [],
+  }));
+  AT_WORK.forEach((boundary, index) => {
+    const deaths = plans[index % lanes];
+    const round = Math.floor(index / lanes);
+    deaths?.[round % 2 === 0 ? "early" : "late"].push(killAt(boundary, random));
+  });
+  plans.at(-1)?.stop.push(...AT_THE_STOP.map((boundary) => killAt(boundary, random)));
+  plans.at(-1)?.end.push(...AT_THE_END.map((boundary) => killAt(boundary, random)));
+  return plans;
+}
+
+function killAt(boundary: Boundary, random: () => number): Kill {
+  const most = PER_DAY[FREQUENCY[boundary]];
+  return { boundary, occurrence: 1 + Math.floor(random() * most) };
+}
+
+function print(kind: StoreKind, kills: readonly Kill[]): void {
+  const lines = kills.map(
+    ({ boundary, occurrence }) =>
+      `  ${kind.padEnd(9)} ${boundary.padEnd(22)} at its ${occurrence}.`,
+  );
+  process.stdout.write(`killed with seed ${SEED}, all recovered:\n${lines.join("\n")}\n`);
+}

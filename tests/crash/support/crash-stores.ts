@@ -1,0 +1,109 @@
+// A seeded database of each kind, and any number of copies of it: every run starts from the same rows,
+// ids included, so that their histories can be compared row for row.
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { expect, inject } from "vitest";
+import type { Query } from "#support/invariants.ts";
+import { createPostgresDatabase } from "#support/databases.ts";
+import { runToEnd } from "./engine-run.ts";
+
+/** A database that processes are started on. */
+export interface CrashStore extends AsyncDisposable {
+  /** What a process needs in its environment to open it. */
+  environment: Readonly<Record<string, string>>;
+  /** Resolves when nothing of a killed process is under way in it any more. */
+  settled(): Promise<void>;
+  /** Reads it while no process has it open. */
+  inspect<T>(read: (query: Query) => Promise<T>): Promise<T>;
+}
+
+export interface CrashTemplate extends AsyncDisposable {
+  copy(): Promise<CrashStore>;
+}
+
+export type StoreKind = "pglite" | "postgres";
+
+/** Seeds a database with the demo's cast, in shards of `shardSize`. */
+export async function seededTemplate(kind: StoreKind, shardSize: number): Promise<CrashTemplate> {
+  const store = kind === "pglite" ? await pgliteStore() : await postgresStore();
+  const run = await runToEnd({ mode: "seed", shardSize }, store.environment);
+  expect(run.reports).toEqual([{ event: "seeded", created: 12 }]);
+  return {
+    copy: () => store.copy(),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+async function pgliteStore(from?: string): Promise<CrashStore & CrashTemplate> {
+  const folder = await mkdtemp(join(tmpdir(), "troupe-crash-"));
+  if (from !== undefined) await cp(from, folder, { recursive: true });
+  return {
+    environment: { TROUPE_DATA_DIR: folder },
+    settled: async () => undefined,
+    inspect: (read) => inspectPglite(folder, read),
+    copy: () => pgliteStore(folder),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function inspectPglite<T>(folder: string, read: (query: Query) => Promise<T>): Promise<T> {
+  const client = await PGlite.create(join(folder, "pglite"));
+  try {
+    return await read(async (statement, params = []) => {
+      const { rows } = await client.query<Record<string, unknown>>(statement, [...params]);
+      return rows;
+    });
+  } finally {
+    await client.close();
+  }
+}
+
+async function postgresStore(template?: string): Promise<CrashStore & CrashTemplate> {
+  const database = await createPostgresDatabase(template);
+  return {
+    environment: { DATABASE_URL: database.url },
+    settled: () => settledPostgres(database.url),
+    inspect: (read) => withClient(database.url, read),
+    copy: () => postgresStore(new URL(database.url).pathname.slice(1)),
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
+  };
+}
+
+async function settledPostgres(url: string): Promise<void> {
+  await expect.poll(() => otherConnections(url), { timeout: 20_000 }).toBe(0);
+}
+
+// A server process notices the death of its client only when it next writes to it: until then, what
+// that client had last sent may still commit.
+async function otherConnections(url: string): Promise<number> {
+  return withClient(url, async (query) => {
+    const [row] = await query(
+      `select count(*)::int as n from pg_stat_activity
+       where datname = current_database() and pid <> pg_backend_pid()
+         and backend_type = 'client backend'`,
+    );
+    return Number(row?.["n"]);
+  });
+}
+
+async function withClient<T>(url: string, work: (query: Query) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(async (statement, params = []) => {
+      const { rows } = await client.query<Record<string, unknown>>(statement, [...params]);
+      return rows;
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+/** For tests that look into a database which processes have open. */
+export function liveQuery(store: CrashStore): Query {
+  const url = store.environment["DATABASE_URL"] ?? inject("postgresUrl");
+  return (statement, params) => withClient(url, (query) => query(statement, params));
+}

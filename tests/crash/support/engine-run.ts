@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Report } from "./reports.ts";
+
+export interface Orders {
+  mode: "seed" | "run" | "serve";
+  shardSize?: number;
+  stop?: { name: string; commandId: string };
+  settings?: { tickDeadlineMs?: number };
+}
+
+export interface EndedRun {
+  exitCode: number | null;
+  signal: NodeJS.Signals | null;
+  reports: Report[];
+  /** What it wrote on stderr. */
+  complaints: string;
+}
+
+export interface EngineRun extends AsyncDisposable {
+  child: ChildProcess;
+  reports: readonly Report[];
+  ended: Promise<EndedRun>;
+  /** Resolves with the first report of that kind. */
+  heard(event: Report["event"]): Promise<Report>;
+  /** Kills it some time after it has restored its actors. */
+  killAfterRestore(ms: number): void;
+}
+
+const PROGRAM = fileURLToPath(new URL("engine-process.ts", import.meta.url));
+
+/** Starts the engine process; disposing of it kills what is still running. */
+export function startRun(orders: Orders, environment: Readonly<Record<string, string>>): EngineRun {
+  const child = spawn(process.execPath, [PROGRAM, JSON.stringify(orders)], {
+    env: {
+      PATH: process.env["PATH"],
+      TROUPE_REPLAY_SPEED: "max",
+      TROUPE_LOG_LEVEL: "warn",
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const reports: Report[] = [];
+  const logged: string[] = [];
+  const heard = new EventEmitter();
+  createInterface(child.stdout).on("line", (line) => {
+    const parsed: Report | { level: number } = JSON.parse(line);
+    if (!("event" in parsed)) {
+      logged.push(line);
+      return;
+    }
+    reports.push(parsed);
+    heard.emit(parsed.event);
+  });
+  child.stderr.on("data", (chunk: Buffer) => logged.push(chunk.toString()));
+  const ended = once(child, "close").then(() => ({
+    exitCode: child.exitCode,
+    signal: child.signalCode,
+    reports,
+    complaints: logged.join("\n"),
+  }));
+  return {
+    child,
+    reports,
+    ended,
+    async heard(event) {
+      const isIt = (report: Report): boolean => report.event === event;
+      if (!reports.some(isIt)) await Promise.race([once(heard, event), ended]);
+      const found = reports.find(isIt);
+      if (found === undefined) throw new Error(`it ended before "${event}":\n${logged.join("\n")}`);
+      return found;
+    },
+    killAfterRestore(ms) {
+      heard.once("restored", () => setTimeout(() => child.kill("SIGKILL"), ms).unref());
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Runs it to its own end. @throws what it complained of, unless it exits with 0 */
+export async function runToEnd(
+  orders: Orders,
+  environment: Readonly<Record<string, string>>,
+): Promise<EndedRun> {
+  await using run = startRun(orders, environment);
+  const ended = await run.ended;
+  if (ended.exitCode === 0) return ended;
+  throw new Error(`the engine ended with ${ended.exitCode ?? ended.signal}:\n${ended.complaints}`);
+}

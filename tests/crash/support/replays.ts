@@ -1,0 +1,29 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const NAME = "bitcoin-daily.csv";
+const BUNDLED = fileURLToPath(new URL(`../../../data/candles/${NAME}`, import.meta.url));
+/** Bars before the first tick. */
+const WARM_UP = 200;
+
+export interface Replays extends AsyncDisposable {
+  /** The bundled daily bars, cut off so that they give `ticks` ticks to each daily definition. */
+  ofTicks(ticks: number): Promise<string>;
+}
+
+export async function openReplays(): Promise<Replays> {
+  const folder = await mkdtemp(join(tmpdir(), "troupe-replay-"));
+  const lines = (await readFile(BUNDLED, "utf8")).split("\n");
+  return {
+    async ofTicks(ticks) {
+      // Under the same name in each folder: the name is part of every quote.
+      const path = join(folder, String(ticks), NAME);
+      await mkdir(join(folder, String(ticks)), { recursive: true });
+      await writeFile(path, `${lines.slice(0, WARM_UP + ticks).join("\n")}\n`);
+      return path;
+    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,26 @@
+import type { StrategyContext } from "#machines/strategy.machine.ts";
+import type { CommittedActor } from "#support/invariants.ts";
+
+/** What the engine process tells its parent, one per line. */
+export type Report =
+  | { event: "seeded"; created: number }
+  | ({ event: "opened" } & Findings)
+  | { event: "restored"; actors: RestoredActor[] }
+  | { event: "finished"; cycles: number };
+
+/** An actor as a process restored it, with the money it shows for it. */
+export interface RestoredActor {
+  strategyId: string;
+  seq: number;
+  value: string;
+  context: StrategyContext;
+  /** Valued at the marks it was stored with. */
+  equity: string;
+  cash: string;
+}
+
+/** The state of the database before the process began to work on it. */
+export interface Findings {
+  violations: string[];
+  committed: CommittedActor[];
+}
