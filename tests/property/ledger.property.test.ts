@@ -128,7 +128,7 @@ describe("what a ledger holds", () => {
           ledger = booked.ledger;
           results.push(...booked.legs.flatMap(({ realizedPnl }) => realizedPnl ?? []));
         }
-        const open = Object.values(ledger.positions).map(({ entryFees }) => `${entryFees}`);
+        const open = Object.values(ledger.positions).map(({ entryFees }) => entryFees);
         const booked = Decimal.sum(0, ...results).minus(Decimal.sum(0, ...open));
         expect(booked.toFixed()).toBe(ledger.realizedPnl);
       }),
