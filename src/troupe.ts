@@ -8,6 +8,7 @@ import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
 import { observeMarket } from "#tools/observe-market.ts";
+import { listTools } from "#tools/registry.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
@@ -23,6 +24,7 @@ import { openDatabase, type Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
+import { syncRegistries } from "#persistence/registries.store.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -74,6 +76,7 @@ export async function openStore({ config, logger, shardSize }: OpenOptions): Pro
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
     });
     await services.definitions.sync(bundledDefinitions);
+    await syncRegistries(database, { agents: createAgentRegistry().list(), tools: listTools() });
     return {
       database,
       queue,
@@ -128,7 +131,11 @@ export function createLogger(config: Config, destination?: string): Logger {
     : pino(options, pino.destination({ dest: destination, mkdir: true, sync: false }));
 }
 
-async function openConfigured(config: Config, resources: AsyncDisposableStack): Promise<Database> {
+/** The configured database, locked if it is a folder, as it is: nothing is migrated. */
+export async function openConfigured(
+  config: Config,
+  resources: AsyncDisposableStack,
+): Promise<Database> {
   if (config.databaseUrl !== undefined) {
     return resources.use(await openDatabase({ kind: "postgres", url: config.databaseUrl }));
   }
@@ -140,7 +147,8 @@ async function openConfigured(config: Config, resources: AsyncDisposableStack): 
   );
 }
 
-function openFeed(config: Config): Promise<MarketFeed> {
+/** @throws DomainError INVALID_DATA_FILE */
+export function openFeed(config: Config): Promise<MarketFeed> {
   const file = config.replayFile;
   if (file === undefined) return openReplayFeed({ folder: CANDLES });
   const isPath = file.includes("/") || file.includes("\\");
