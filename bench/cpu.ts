@@ -30,14 +30,15 @@ function serverTime(postmaster: number): number | null {
   }
 }
 
-/** Of one backend; 0 for whatever is no child of the postmaster. */
+/** Of one backend, and of those that ended for their parent; 0 for whatever is no child of it. */
 function timeOf(pid: number, postmaster: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // After the name in parentheses: state, parent, …; user and system time are fields 14 and 15.
+    // After the name in parentheses: state, parent, …; then user, system, and both of ended children.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const isOurs = pid === postmaster || Number(fields[1]) === postmaster;
-    return isOurs ? (Number(fields[11]) + Number(fields[12])) * MICROSECONDS_PER_TICK : 0;
+    if (pid !== postmaster && Number(fields[1]) !== postmaster) return 0;
+    const times = fields.slice(11, pid === postmaster ? 15 : 13).map(Number);
+    return times.reduce((sum, time) => sum + time, 0) * MICROSECONDS_PER_TICK;
   } catch {
     return 0;
   }
