@@ -192,10 +192,10 @@ export async function historyOf(query: Query, without: readonly string[] = []): 
 /** Rows that only one of two histories has. */
 export function differences(expected: History, actual: History): string[] {
   return Object.keys(expected).flatMap((table) => {
-    const [here, there] = [new Set(expected[table]), new Set(actual[table])];
+    const [here, there] = [expected[table] ?? [], actual[table] ?? []];
     return [
-      ...[...here.difference(there)].map((row) => `missing in ${table}: ${row}`),
-      ...[...there.difference(here)].map((row) => `only now in ${table}: ${row}`),
+      ...here.filter((row) => !there.includes(row)).map((row) => `missing in ${table}: ${row}`),
+      ...there.filter((row) => !here.includes(row)).map((row) => `only now in ${table}: ${row}`),
     ];
   });
 }

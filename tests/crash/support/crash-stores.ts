@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { expect, inject } from "vitest";
+import { expect, inject, vi } from "vitest";
 import type { Query } from "#support/invariants.ts";
 import { createPostgresDatabase } from "#support/databases.ts";
 import { runToEnd } from "./engine-run.ts";
@@ -73,7 +73,8 @@ async function postgresStore(template?: string): Promise<CrashStore & CrashTempl
 }
 
 async function settledPostgres(url: string): Promise<void> {
-  await expect.poll(() => otherConnections(url), { timeout: 20_000 }).toBe(0);
+  const isSettled = async () => expect(await otherConnections(url)).toBe(0);
+  await vi.waitFor(isSettled, { timeout: 20_000, interval: 20 });
 }
 
 // A server process notices the death of its client only when it next writes to it: until then, what
