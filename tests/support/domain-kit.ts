@@ -117,7 +117,7 @@ export function plan(
   });
 }
 
-/** The worst fills a channel with these rates may give: whole, at full slippage and fee. */
+/** The worst a channel with these rates may give: whole, at full slippage, each amount rounded up. */
 export function worstFills(
   orders: ReturnType<typeof normalisePlan>["orders"],
   prices: Record<string, string>,
@@ -125,8 +125,10 @@ export function worstFills(
 ): Fill[] {
   return orders.map((order, index) => {
     const slip = order.side === "BUY" ? 1 + rates.slippage : 1 - rates.slippage;
-    const price = new Decimal(prices[order.symbol] ?? 0).times(slip).toDecimalPlaces(18);
-    const fee = price.times(order.quantity).times(rates.fee).toDecimalPlaces(18);
+    const price = new Decimal(prices[order.symbol] ?? 0)
+      .times(slip)
+      .toDecimalPlaces(18, Decimal.ROUND_UP);
+    const fee = price.times(order.quantity).times(rates.fee).toDecimalPlaces(18, Decimal.ROUND_UP);
     return fillOf(order.side, order.quantity, {
       symbol: order.symbol,
       price: price.toFixed(),

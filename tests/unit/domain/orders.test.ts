@@ -146,8 +146,8 @@ describe("exits stay open", () => {
   test("caps above which a position stands neither shrink it nor block its reduction", () => {
     const { ledger } = fold(ledgerOf("perpetual"), [fillOf("BUY", "10")]);
     const capped = limits(1, { maxPositionQuantity: "4", maxPositions: 1 });
-    const reduce = plan(ledger, PRICES, { items: [item("close_long", "3")], ...capped });
-    expect(reduce.orders.map(({ quantity }) => quantity)).toEqual(["3"]);
+    const reduce = plan(ledger, PRICES, { items: [item("close_long", "5")], ...capped });
+    expect(reduce.orders.map(({ quantity }) => quantity)).toEqual(["5"]);
     const grow = plan(ledger, PRICES, { items: [item("open_long", "1")], ...capped });
     expect(grow.orders).toEqual([]);
     expect(grow.skipped[0]?.reason).toBe(SkipReason.maxPositionQuantity);
@@ -265,6 +265,16 @@ describe("nothing new without the means", () => {
     const items = [item("open_long", "10")];
     const { orders } = plan(ledgerOf("spot", "1000"), PRICES, { items });
     expect(orders[0]?.quantity).toBe("10");
+  });
+
+  test("a channel that rounds every amount up still leaves no debt", () => {
+    const items = [item("open_long", "1000000")];
+    for (let cents = 1; cents <= 200; cents++) {
+      const ledger = ledgerOf("spot", (cents / 100).toFixed(2));
+      const { orders } = plan(ledger, { [BTC]: "0.5" }, { items, takerFeeRate: 0.001 });
+      const fills = worstFills(orders, { [BTC]: "0.5" }, { fee: 0.001, slippage: 0 });
+      expect(fold(ledger, fills).ledger.cash).not.toMatch(/^-/);
+    }
   });
 
   test("an account without equity opens nothing", () => {
