@@ -1,7 +1,7 @@
 // Simulated execution: what a venue would have done with an order at the tick's price.
-import { Decimal, decimal, toDecimalString, ZERO } from "#domain/decimal.ts";
 import type { DecimalString } from "#domain/decimal.ts";
 import { errorMessage } from "#domain/errors.ts";
+import { type Fixed, fixed, fixedOf, fixedString, multiply, ONE, smaller } from "#domain/fixed.ts";
 import type { MarketSnapshot, Quote } from "#domain/market.ts";
 import type { ExecutionReport, InstrumentRules, MarketType, Order } from "#domain/trading.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
@@ -43,28 +43,28 @@ export function createPaperChannel(profile: PaperProfile): TradeChannel {
 
 /** The rules with their numbers parsed once. */
 interface Lots {
-  step: Decimal | null;
-  minQuantity: Decimal | null;
-  maxQuantity: Decimal | null;
-  minNotional: Decimal | null;
+  step: Fixed | null;
+  minQuantity: Fixed | null;
+  maxQuantity: Fixed | null;
+  minNotional: Fixed | null;
 }
 
 /** A fill, or why there is none. */
-type Match = { price: Decimal; quantity: Decimal; shortfall: string | null } | { refusal: string };
+type Match = { price: Fixed; quantity: Fixed; shortfall: string | null } | { refusal: string };
 
 class PaperVenue {
   readonly #profile: PaperProfile;
-  readonly #feeRate: Decimal;
-  readonly #buyFactor: Decimal;
-  readonly #sellFactor: Decimal;
+  readonly #feeRate: Fixed;
+  readonly #buyFactor: Fixed;
+  readonly #sellFactor: Fixed;
   readonly #lots = new Map<string, Lots>();
 
   constructor(profile: PaperProfile) {
     this.#profile = profile;
-    this.#feeRate = decimal(profile.takerFeeRate);
-    const slippage = decimal(profile.slippageBps).div(10_000);
-    this.#buyFactor = decimal(1).plus(slippage);
-    this.#sellFactor = decimal(1).minus(slippage);
+    this.#feeRate = fixedOf(profile.takerFeeRate);
+    const slippage = fixedOf(profile.slippageBps) / 10_000n;
+    this.#buyFactor = ONE + slippage;
+    this.#sellFactor = ONE - slippage;
   }
 
   execute(order: Order, market: MarketSnapshot): ExecutionReport {
@@ -84,48 +84,48 @@ class PaperVenue {
     if (quote.quality === "stale" && !order.reduceOnly) {
       return { refusal: `price is stale (age ${ageText(market.at - quote.at)})` };
     }
-    const price = this.#priceOf(order, decimal(quote.price));
+    const price = this.#priceOf(order, fixed(quote.price));
     if (price === null) return { refusal: limitRefusal(order, quote) };
 
     const lots = this.#lotsOf(order.symbol);
-    const asked = decimal(order.quantity);
+    const asked = fixed(order.quantity);
     const refusal =
       leverageRefusal(order, this.#profile) ??
       quantityRefusal(asked, lots, order.reduceOnly) ??
-      notionalRefusal(asked.times(price), lots, order.reduceOnly);
+      notionalRefusal(multiply(asked, price), lots, order.reduceOnly);
     if (refusal !== null) return { refusal };
     return this.#available(asked, price, { quote, step: lots.step });
   }
 
   /** The price now, made worse by slippage but never past the limit; null: the limit is not reached. */
-  #priceOf(order: Order, price: Decimal): Decimal | null {
-    const slipped = price.times(order.side === "BUY" ? this.#buyFactor : this.#sellFactor);
+  #priceOf(order: Order, price: Fixed): Fixed | null {
+    const slipped = multiply(price, order.side === "BUY" ? this.#buyFactor : this.#sellFactor);
     if (order.priceMode === "market") return slipped;
     if (order.limitPrice === null) throw new Error("a limit order without a limit price");
-    const limit = decimal(order.limitPrice);
-    if (order.side === "BUY") return price.lte(limit) ? Decimal.min(slipped, limit) : null;
-    return price.gte(limit) ? Decimal.max(slipped, limit) : null;
+    const limit = fixed(order.limitPrice);
+    if (order.side === "BUY") return price <= limit ? smaller(slipped, limit) : null;
+    return price >= limit ? -smaller(-slipped, -limit) : null;
   }
 
-  #available(asked: Decimal, price: Decimal, at: { quote: Quote; step: Decimal | null }): Match {
+  #available(asked: Fixed, price: Fixed, at: { quote: Quote; step: Fixed | null }): Match {
     const share = this.#profile.maxVolumeShare;
     if (share === null) return { price, quantity: asked, shortfall: null };
     const { barVolume } = at.quote;
-    const most = decimal(barVolume).times(share);
-    if (asked.lte(most)) return { price, quantity: asked, shortfall: null };
+    const most = multiply(fixed(barVolume), fixedOf(share));
+    if (asked <= most) return { price, quantity: asked, shortfall: null };
     const quantity = floorToStep(most, at.step);
     const limit = `at most ${share} of the bar's volume ${barVolume}`;
-    if (quantity.isZero()) return { refusal: `filled 0 of ${asked.toFixed()}: ${limit}` };
-    const shortfall = `filled ${quantity.toFixed()} of ${asked.toFixed()}: ${limit}`;
+    if (quantity === 0n) return { refusal: `filled 0 of ${fixedString(asked)}: ${limit}` };
+    const shortfall = `filled ${fixedString(quantity)} of ${fixedString(asked)}: ${limit}`;
     return { price, quantity, shortfall };
   }
 
   #filled(
     order: Order,
     market: MarketSnapshot,
-    match: { price: Decimal; quantity: Decimal; shortfall: string | null },
+    match: { price: Fixed; quantity: Fixed; shortfall: string | null },
   ): ExecutionReport {
-    const fee = match.quantity.times(match.price).times(this.#feeRate);
+    const fee = multiply(multiply(match.quantity, match.price), this.#feeRate);
     return {
       instructionId: order.instructionId,
       status: match.shortfall === null ? "filled" : "partial",
@@ -133,9 +133,9 @@ class PaperVenue {
         {
           symbol: order.symbol,
           side: order.side,
-          quantity: toDecimalString(match.quantity),
-          price: toDecimalString(match.price),
-          fee: { amount: toDecimalString(fee), currency: "quote" },
+          quantity: fixedString(match.quantity),
+          price: fixedString(match.price),
+          fee: { amount: fixedString(fee), currency: "quote" },
           at: market.at,
           leverage: order.leverage,
         },
@@ -170,27 +170,26 @@ function leverageRefusal(order: Order, profile: PaperProfile): string | null {
 }
 
 /** The largest order binds openings only: exits stay open (I12). */
-function quantityRefusal(quantity: Decimal, lots: Lots, reduceOnly: boolean): string | null {
+function quantityRefusal(quantity: Fixed, lots: Lots, reduceOnly: boolean): string | null {
   const { step, minQuantity, maxQuantity } = lots;
-  if (!quantity.isFinite() || quantity.lte(ZERO))
-    return `quantity ${quantity.toFixed()} is not above 0`;
-  if (step !== null && !quantity.mod(step).isZero()) {
-    return `quantity ${quantity.toFixed()} is not a multiple of the step ${step.toFixed()}`;
+  if (quantity <= 0n) return `quantity ${fixedString(quantity)} is not above 0`;
+  if (step !== null && quantity % step !== 0n) {
+    return `quantity ${fixedString(quantity)} is not a multiple of the step ${fixedString(step)}`;
   }
-  if (minQuantity !== null && quantity.lt(minQuantity)) {
-    return `quantity ${quantity.toFixed()} is below the minimum ${minQuantity.toFixed()}`;
+  if (minQuantity !== null && quantity < minQuantity) {
+    return `quantity ${fixedString(quantity)} is below the minimum ${fixedString(minQuantity)}`;
   }
-  if (maxQuantity !== null && !reduceOnly && quantity.gt(maxQuantity)) {
-    return `quantity ${quantity.toFixed()} is above the maximum ${maxQuantity.toFixed()}`;
+  if (maxQuantity !== null && !reduceOnly && quantity > maxQuantity) {
+    return `quantity ${fixedString(quantity)} is above the maximum ${fixedString(maxQuantity)}`;
   }
   return null;
 }
 
 /** As on real venues, a reduce-only order is exempt: what is left of a position can be closed (I12). */
-function notionalRefusal(notional: Decimal, lots: Lots, reduceOnly: boolean): string | null {
+function notionalRefusal(notional: Fixed, lots: Lots, reduceOnly: boolean): string | null {
   const { minNotional } = lots;
-  if (minNotional === null || reduceOnly || notional.gte(minNotional)) return null;
-  return `notional ${toDecimalString(notional)} is below the minimum ${minNotional.toFixed()}`;
+  if (minNotional === null || reduceOnly || notional >= minNotional) return null;
+  return `notional ${fixedString(notional)} is below the minimum ${fixedString(minNotional)}`;
 }
 
 const limitRefusal = (order: Order, quote: Quote): string =>
@@ -211,11 +210,11 @@ function lotRulesOf(profile: PaperProfile, symbol: string): LotRules {
   return profile.rules[base] ?? profile.defaultRules;
 }
 
-const optional = (value: DecimalString | null): Decimal | null =>
-  value === null ? null : decimal(value);
+const optional = (value: DecimalString | null): Fixed | null =>
+  value === null ? null : fixed(value);
 
-const floorToStep = (quantity: Decimal, step: Decimal | null): Decimal =>
-  step === null ? quantity : quantity.div(step).floor().times(step);
+const floorToStep = (quantity: Fixed, step: Fixed | null): Fixed =>
+  step === null ? quantity : quantity - (quantity % step);
 
 function ageText(ms: number): string {
   const minutes = Math.floor(ms / 60_000);

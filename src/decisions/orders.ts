@@ -1,4 +1,5 @@
 import { decimal, toDecimalString, type DecimalString } from "#domain/decimal.ts";
+import { fixedOf, fixedString } from "#domain/fixed.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { Holding, PortfolioView } from "#domain/portfolio.ts";
 
@@ -17,8 +18,8 @@ export function freshPrice(market: MarketSnapshot, symbol: string): number | nul
 /** Base currency; null when nothing is left at the precision of storage. */
 export function quantityOf(amount: number): DecimalString | null {
   if (!(amount > 0) || !Number.isFinite(amount)) return null;
-  const quantity = toDecimalString(decimal(amount));
-  return quantity === "0" ? null : quantity;
+  const quantity = fixedOf(amount);
+  return quantity === 0n ? null : fixedString(quantity);
 }
 
 /** A fraction (0..1) of a holding; the whole of it to its last decimal. */

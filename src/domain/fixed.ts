@@ -60,6 +60,15 @@ export function share(value: Fixed, part: Fixed, whole: Fixed): Fixed {
   return divideRounded(value * part, whole);
 }
 
+/** Half to even, as everything here. */
+export function divideRounded(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twice = 2n * absolute(numerator - quotient * denominator);
+  const limit = absolute(denominator);
+  if (twice < limit || (twice === limit && quotient % 2n === 0n)) return quotient;
+  return numerator < 0n === denominator < 0n ? quotient + 1n : quotient - 1n;
+}
+
 /** Towards zero; both ≥ 0 where it is used, so it never gives more than there is. */
 export function divideDown(left: Fixed, right: Fixed): Fixed {
   return (left * ONE) / right;
@@ -83,12 +92,4 @@ function parsePlain(text: string): Fixed {
   if (point === -1) return BigInt(text) * ONE;
   const missing = SCALE - (text.length - point - 1);
   return BigInt(text.slice(0, point) + text.slice(point + 1)) * (POWERS[missing] ?? 1n);
-}
-
-function divideRounded(numerator: bigint, denominator: bigint): bigint {
-  const quotient = numerator / denominator;
-  const twice = 2n * absolute(numerator - quotient * denominator);
-  const limit = absolute(denominator);
-  if (twice < limit || (twice === limit && quotient % 2n === 0n)) return quotient;
-  return numerator < 0n === denominator < 0n ? quotient + 1n : quotient - 1n;
 }

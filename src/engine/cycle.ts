@@ -1,9 +1,9 @@
 // What one strategy does in one cycle, as plain functions: value the portfolio, decide, normalise,
 // execute, book, and build the record the journal stores. Nothing here is committed or remembered.
 import type { Cycle, CycleCause, Instruction } from "#domain/cycle.ts";
-import { decimal, toDecimalString, ZERO } from "#domain/decimal.ts";
 import type { Decision, DecisionInput, Protection } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
+import { divideRounded, fixed, fixedString, multiply } from "#domain/fixed.ts";
 import { composeIdOf, seedOf } from "#domain/ids.ts";
 import { applyFill, applyFunding, valuePortfolio } from "#domain/ledger.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
@@ -230,24 +230,26 @@ function book(
 }
 
 function answered(order: Order, report: ExecutionReport): Instruction {
-  let quantity = ZERO;
-  let notional = ZERO;
-  let fee = ZERO;
+  let quantity = 0n;
+  let notional = 0n;
+  let fee = 0n;
   for (const fill of report.fills) {
-    const filled = decimal(fill.quantity);
-    quantity = quantity.plus(filled);
-    notional = notional.plus(filled.times(fill.price));
-    const paid = decimal(fill.fee.amount);
-    fee = fee.plus(fill.fee.currency === "quote" ? paid : paid.times(fill.price));
+    const filled = fixed(fill.quantity);
+    const price = fixed(fill.price);
+    quantity += filled;
+    // Not yet rounded: the average price of equal prices is that price.
+    notional += filled * price;
+    const paid = fixed(fill.fee.amount);
+    fee += fill.fee.currency === "quote" ? paid : multiply(paid, price);
   }
   return {
     ...order,
     status: report.status,
     reason: report.reason,
     exchangeOrderId: report.exchangeOrderId,
-    filledQuantity: toDecimalString(quantity),
-    averagePrice: quantity.isZero() ? null : toDecimalString(notional.div(quantity)),
-    fee: toDecimalString(fee),
+    filledQuantity: fixedString(quantity),
+    averagePrice: quantity === 0n ? null : fixedString(divideRounded(notional, quantity)),
+    fee: fixedString(fee),
   };
 }
 
@@ -260,9 +262,12 @@ interface Ending {
 }
 
 function conclude(frame: CycleFrame, booked: Booked, ending: Ending): CycleOutcome {
-  const { context, tick, market } = frame;
+  const { context, tick, market, opening } = frame;
   const { decision } = ending;
-  const { ledger, view } = valuePortfolio(booked.ledger, market, valuationOf(frame.channel));
+  const { ledger, view } =
+    booked.ledger === opening.ledger
+      ? opening
+      : valuePortfolio(booked.ledger, market, valuationOf(frame.channel));
   const cycleIndex = context.cycleIndex + 1;
   const next: StrategyContext = {
     strategyId: context.strategyId,
