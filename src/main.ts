@@ -1,3 +1,4 @@
 import { startCommand } from "./cli/start-command.ts";
+import { reportUsage } from "./cli/usage.ts";
 
-await startCommand("npm start --").parseAsync();
+await reportUsage(startCommand("npm start --")).parseAsync();

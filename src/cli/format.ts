@@ -20,8 +20,9 @@ export function money(amount: DecimalString): string {
 /** A fraction as `+1.25 %`; `-` for none. */
 export function percent(fraction: number | null): string {
   if (fraction === null) return "-";
-  const text = (fraction * 100).toFixed(2);
-  return `${Number(text) > 0 ? "+" : ""}${text} %`;
+  const points = Number((fraction * 100).toFixed(2));
+  if (points === 0) return "0.00 %";
+  return `${points > 0 ? "+" : ""}${points.toFixed(2)} %`;
 }
 
 /** Profit relative to what it was made from: equity − profit is what was put in. */

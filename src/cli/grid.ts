@@ -29,19 +29,18 @@ const LEAST_ELASTIC = 8;
 export function grid<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
-  options: GridOptions,
+  { width = Number.POSITIVE_INFINITY, paint }: GridOptions,
 ): string {
-  const width = options.width ?? Number.POSITIVE_INFINITY;
-  let shown = [...columns];
-  let table = tableOf(rows, shown, options.paint);
-  while (table.width > width) {
+  let shown = columns;
+  let text = tableOf(rows, shown, { paint });
+  while (widthOf(text) > width) {
     const victim = mostDispensable(shown);
     if (victim === undefined) break;
     shown = shown.filter((column) => column !== victim);
-    table = tableOf(rows, shown, options.paint);
+    text = tableOf(rows, shown, { paint });
   }
-  if (table.width > width) squeeze(table, shown, width);
-  return table.toString();
+  const excess = widthOf(text) - width;
+  return excess > 0 ? tableOf(rows, shown, { paint, excess }) : text;
 }
 
 function mostDispensable<Row>(columns: readonly Column<Row>[]): Column<Row> | undefined {
@@ -50,43 +49,42 @@ function mostDispensable<Row>(columns: readonly Column<Row>[]): Column<Row> | un
     .toSorted((a, b) => (b.dispensable ?? 0) - (a.dispensable ?? 0))[0];
 }
 
-function squeeze<Row>(
-  table: InstanceType<typeof Table>,
+function tableOf<Row>(
+  rows: readonly Row[],
   columns: readonly Column<Row>[],
-  width: number,
-): void {
-  const elastic = columns.findIndex((column) => column.elastic);
-  if (elastic === -1) return;
-  const others = table.width - widest(table, elastic);
-  table.options.colWidths = columns.map((_, index) =>
-    index === elastic ? Math.max(width - others, LEAST_ELASTIC) : null,
-  );
-}
-
-/** The column's present width: what the table gets narrower by without it, gap excluded. */
-function widest(table: InstanceType<typeof Table>, index: number): number {
-  const alone = new Table({ ...table.options, head: [], colWidths: [] });
-  for (const row of table) if (Array.isArray(row)) alone.push([row[index]]);
-  const head = table.options.head[index];
-  if (head !== undefined) alone.push([head]);
-  return alone.width;
-}
-
-function tableOf<Row>(rows: readonly Row[], columns: readonly Column<Row>[], paint: Paint) {
+  { paint, excess = 0 }: { paint: Paint; excess?: number },
+): string {
+  const cells = rows.map((row) => columns.map(({ cell }) => painted(cell(row), paint)));
   const table = new Table({
     head: columns.map(({ head }) => paint("bold", head)),
     colAligns: columns.map(({ align }) => align ?? "left"),
+    colWidths: columns.map(({ elastic }, index) => {
+      if (elastic === undefined || excess === 0) return null;
+      const natural = Math.max(...cells.map((line) => widthOf(line[index] ?? "")));
+      return Math.max(natural - excess, LEAST_ELASTIC);
+    }),
     chars: NO_RULES,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
   });
-  for (const row of rows) table.push(columns.map(({ cell }) => painted(cell(row), paint)));
-  return table;
+  for (const line of cells) table.push(line);
+  return table.toString();
 }
 
 function painted(cell: Cell | string, paint: Paint): string {
   if (typeof cell === "string") return printable(cell);
   const text = printable(cell.text);
   return cell.style === undefined ? text : paint(cell.style, text);
+}
+
+const WIDE =
+  /[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\p{Emoji_Presentation}]/gu;
+
+/** Columns of a terminal that the widest line takes; Chinese characters take two each. */
+function widthOf(text: string): number {
+  const widths = stripVTControlCharacters(text)
+    .split("\n")
+    .map((line) => Array.from(line.replaceAll(/\p{M}/gu, "").replaceAll(WIDE, "xx")).length);
+  return Math.max(...widths);
 }
 
 /** Names come from users: nothing in them may steer the terminal. */

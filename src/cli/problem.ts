@@ -1,9 +1,10 @@
-import { DomainError, type ErrorCode } from "#domain/errors.ts";
+import { DomainError } from "#domain/errors.ts";
+import { remoteProblem } from "./client.ts";
 
 /** 0: done. 1: it did not work. 2: what was asked for is wrong. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-const WRONG_REQUEST: ReadonlySet<ErrorCode> = new Set([
+const WRONG_REQUEST: ReadonlySet<string> = new Set([
   "INVALID_CONFIG",
   "INVALID_DATA_FILE",
   "INVALID_INPUT",
@@ -16,21 +17,22 @@ export interface Problem {
   fields: readonly { field: string; message: string }[];
 }
 
-/** What to tell a person about an error. A bug keeps its stack, everything foreseen has none. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof DomainError) {
-    return { code: error.code, message: error.message, fields: error.fields };
-  }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: "INTERNAL", message: text, fields: [] };
-}
-
 /** Prints the error to stderr, as JSON if asked for, and returns the exit code it stands for. */
 export function report(error: unknown, { json = false }: { json?: boolean } = {}): number {
   const problem = problemOf(error);
   console.error(json ? JSON.stringify({ error: problem }) : inWords(problem));
-  const isUsage = error instanceof DomainError && WRONG_REQUEST.has(error.code);
-  return isUsage ? EXIT.usage : EXIT.failed;
+  return WRONG_REQUEST.has(problem.code) ? EXIT.usage : EXIT.failed;
+}
+
+/** What to tell a person about an error. A bug keeps its stack, everything foreseen has none. */
+function problemOf(error: unknown): Problem {
+  if (error instanceof DomainError) {
+    return { code: error.code, message: error.message, fields: error.fields };
+  }
+  const remote = remoteProblem(error);
+  if (remote !== null) return remote;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: "INTERNAL", message: text, fields: [] };
 }
 
 function inWords({ code, message, fields }: Problem): string {

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { describeSettings } from "#config/config.ts";
-import { start, type StartOptions } from "./start.ts";
+import type { StartOptions } from "./start.ts";
 
 /** `start`, the same for `npm start` and `npm run troupe -- start`. */
 export function startCommand(name: string): Command {
@@ -11,6 +11,8 @@ export function startCommand(name: string): Command {
     .option("--json", "one JSON object per line on stdout, the log among them", false)
     .addHelpText("after", HELP)
     .action(async (options: StartOptions) => {
+      // Only here: the other commands need neither engine nor database, and should not wait for them.
+      const { start } = await import("./start.ts");
       process.exitCode = await start(options);
     });
 }

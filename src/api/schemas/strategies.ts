@@ -10,14 +10,16 @@ const status = z.enum(["running", "stopped", "cancelled"]);
 export const state = z.enum(StrategyState);
 export const stopReason = z.enum(StopReason);
 
-export const listRequest = z.strictObject({
-  ...pageRequest,
-  definitionId: id.exactOptional(),
-  status: status.exactOptional(),
-  /** Part of the name, whatever its case. */
-  search: z.string().max(200).exactOptional(),
-  sort: z.enum(["created", "return", "name"]).default("created"),
-});
+export const listRequest = z
+  .strictObject({
+    ...pageRequest,
+    definitionId: id.exactOptional(),
+    status: status.exactOptional(),
+    /** Part of the name, whatever its case. */
+    search: z.string().max(200).exactOptional(),
+    sort: z.enum(["created", "return", "name"]).default("created"),
+  })
+  .prefault({});
 
 export const createRequest = z.strictObject({
   /** Id or name. */

@@ -1,0 +1,80 @@
+import type { Client } from "./client.ts";
+import { instant, money, percent, shortId } from "./format.ts";
+import type { Cell, Column } from "./grid.ts";
+
+type Items<Page extends (...given: never[]) => Promise<{ items: unknown[] }>> = Awaited<
+  ReturnType<Page>
+>["items"][number];
+
+type Strategy = Items<Client["strategies"]["list"]["query"]>;
+type Cycle = Items<Client["strategies"]["cycles"]["query"]>;
+type Trade = Items<Client["strategies"]["trades"]["query"]>;
+
+export const strategyColumns: readonly Column<Strategy>[] = [
+  { head: "ID", cell: ({ id }) => shortId(id) },
+  { head: "NAME", cell: ({ name }) => name, elastic: true },
+  { head: "DEFINITION", cell: ({ definitionName }) => definitionName, dispensable: 3 },
+  { head: "STATE", cell: stateOf },
+  { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right" },
+  { head: "RETURN", cell: ({ returnFraction }) => signed(returnFraction), align: "right" },
+  {
+    head: "TRADES",
+    cell: ({ totalTrades }) => String(totalTrades),
+    align: "right",
+    dispensable: 2,
+  },
+  { head: "CYCLES", cell: ({ cycleIndex }) => String(cycleIndex), align: "right", dispensable: 1 },
+  { head: "LAST", cell: ({ lastExecutionAt }) => instant(lastExecutionAt), dispensable: 4 },
+];
+
+export const cycleColumns: readonly Column<Cycle>[] = [
+  { head: "#", cell: ({ cycleIndex }) => String(cycleIndex), align: "right" },
+  { head: "TIME", cell: ({ composeTime }) => instant(composeTime) },
+  { head: "SIGNAL", cell: signalOf },
+  { head: "ORDERS", cell: ordersOf, dispensable: 1 },
+  { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right", dispensable: 2 },
+  { head: "WHY", cell: ({ rationale }) => firstLine(rationale), elastic: true },
+];
+
+export const tradeColumns: readonly Column<Trade>[] = [
+  { head: "TIME", cell: ({ eventAt }) => instant(eventAt) },
+  { head: "SYMBOL", cell: ({ symbol }) => symbol },
+  { head: "WHAT", cell: ({ kind, type }) => `${kind} ${type.toLowerCase()}` },
+  { head: "QUANTITY", cell: ({ quantity }) => quantity, align: "right" },
+  { head: "ENTRY", cell: ({ entryPrice }) => money(entryPrice), align: "right" },
+  { head: "EXIT", cell: ({ exitPrice }) => moneyOrNone(exitPrice), align: "right" },
+  { head: "FEE", cell: ({ feeCost }) => money(feeCost), align: "right", dispensable: 2 },
+  { head: "RESULT", cell: ({ realizedPnl }) => moneyOrNone(realizedPnl), align: "right" },
+  { head: "CYCLE", cell: ({ cycleIndex }) => `#${cycleIndex}`, align: "right", dispensable: 1 },
+];
+
+function stateOf({ pending, state, desiredStatus }: Strategy): Cell {
+  if (pending) return { text: `${state} → ${desiredStatus}`, style: "yellow" };
+  return { text: state, style: state === "running" ? "green" : "dim" };
+}
+
+function signed(fraction: string): Cell | string {
+  const value = Number(fraction);
+  if (value === 0) return percent(0);
+  return { text: percent(value), style: value > 0 ? "green" : "red" };
+}
+
+function signalOf({ cause, decision, status }: Cycle): Cell | string {
+  if (status === "failed") return { text: "failed", style: "red" };
+  return decision?.signal ?? cause;
+}
+
+function ordersOf({ instructions }: Cycle): string {
+  if (instructions.length === 0) return "-";
+  return instructions
+    .map(({ side, quantity, status }) => `${side} ${quantity} ${status}`)
+    .join(", ");
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1).join("");
+}
+
+function moneyOrNone(amount: string | null): string {
+  return amount === null ? "-" : money(amount);
+}

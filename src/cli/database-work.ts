@@ -1,0 +1,31 @@
+import { readConfig } from "#config/config.ts";
+import { openDatabase } from "#persistence/database.ts";
+import { migrate, pendingMigrations, schemaDrift } from "#persistence/migrations.ts";
+import { createLogger, openConfigured, openStore } from "../troupe.ts";
+import { seed } from "./seed.ts";
+
+/** Returns the names of the migrations that ran. */
+export async function migrateConfigured(): Promise<string[]> {
+  await using resources = new AsyncDisposableStack();
+  return migrate(await openConfigured(readConfig(process.env), resources));
+}
+
+/** Returns how many strategies were created. */
+export async function seedConfigured(count: number | undefined): Promise<number> {
+  const config = readConfig(process.env);
+  const logger = createLogger({ ...config, logLevel: "error" });
+  await using store = await openStore({ config, logger });
+  return seed(store.services, count);
+}
+
+/** What the migrations make against what the entities say, and what a PostgreSQL still lacks. */
+export async function disagreements(): Promise<string[]> {
+  const { databaseUrl: url } = readConfig(process.env);
+  await using scratch = await openDatabase({ kind: "pglite", dataDir: "memory://" });
+  await migrate(scratch);
+  const drift = (await schemaDrift(scratch)).map((statement) => `no migration for: ${statement}`);
+  if (url === undefined) return drift;
+  await using database = await openDatabase({ kind: "postgres", url });
+  const pending = await pendingMigrations(database);
+  return [...drift, ...pending.map((name) => `not yet run on the database: ${name}`)];
+}
