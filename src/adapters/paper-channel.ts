@@ -1,7 +1,16 @@
 // Simulated execution: what a venue would have done with an order at the tick's price.
 import type { DecimalString } from "#domain/decimal.ts";
 import { errorMessage } from "#domain/errors.ts";
-import { type Fixed, fixed, fixedOf, fixedString, multiply, ONE, smaller } from "#domain/fixed.ts";
+import {
+  type Fixed,
+  fixed,
+  fixedOf,
+  fixedString,
+  multiply,
+  ONE,
+  parseFixed,
+  smaller,
+} from "#domain/fixed.ts";
 import type { MarketSnapshot, Quote } from "#domain/market.ts";
 import type { ExecutionReport, InstrumentRules, MarketType, Order } from "#domain/trading.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
@@ -88,7 +97,10 @@ class PaperVenue {
     if (price === null) return { refusal: limitRefusal(order, quote) };
 
     const lots = this.#lotsOf(order.symbol);
-    const asked = fixed(order.quantity);
+    const asked = parseFixed(order.quantity);
+    if (asked === null || asked <= 0n) {
+      return { refusal: `quantity ${order.quantity} is not above 0` };
+    }
     const refusal =
       leverageRefusal(order, this.#profile) ??
       quantityRefusal(asked, lots, order.reduceOnly) ??
@@ -169,23 +181,22 @@ function leverageRefusal(order: Order, profile: PaperProfile): string | null {
   return `leverage ${order.leverage} is above the most allowed ${profile.maxLeverage}`;
 }
 
-/** The largest order binds openings only: exits stay open (I12). */
+/** Lot rules bind openings only: the last remainder of a position can be closed too (I12). */
 function quantityRefusal(quantity: Fixed, lots: Lots, reduceOnly: boolean): string | null {
   const { step, minQuantity, maxQuantity } = lots;
-  if (quantity <= 0n) return `quantity ${fixedString(quantity)} is not above 0`;
+  if (reduceOnly) return null;
   if (step !== null && quantity % step !== 0n) {
     return `quantity ${fixedString(quantity)} is not a multiple of the step ${fixedString(step)}`;
   }
   if (minQuantity !== null && quantity < minQuantity) {
     return `quantity ${fixedString(quantity)} is below the minimum ${fixedString(minQuantity)}`;
   }
-  if (maxQuantity !== null && !reduceOnly && quantity > maxQuantity) {
+  if (maxQuantity !== null && quantity > maxQuantity) {
     return `quantity ${fixedString(quantity)} is above the maximum ${fixedString(maxQuantity)}`;
   }
   return null;
 }
 
-/** As on real venues, a reduce-only order is exempt: what is left of a position can be closed (I12). */
 function notionalRefusal(notional: Fixed, lots: Lots, reduceOnly: boolean): string | null {
   const { minNotional } = lots;
   if (minNotional === null || reduceOnly || notional >= minNotional) return null;

@@ -155,8 +155,14 @@ test.each([
   });
 });
 
-test("what is left of a position can be closed below the minimum notional, or all at once", () => {
-  const defaultRules = { ...NO_RULES, minNotional: "5", maxQuantity: "10" };
+test("what is left of a position can be closed whatever the lot rules say", () => {
+  const defaultRules = {
+    ...NO_RULES,
+    quantityStep: "0.01",
+    minQuantity: "0.02",
+    minNotional: "5",
+    maxQuantity: "10",
+  };
   const close = { side: "SELL", action: "close_long", reduceOnly: true } as const;
   expect(fill({ ...close, quantity: "0.001" }, { defaultRules }).status).toBe("filled");
   expect(fill({ ...close, quantity: "11" }, { defaultRules }).status).toBe("filled");
