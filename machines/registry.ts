@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { StrategyContext } from "./strategy.machine.ts";
 import { strategyMachine } from "./strategy.machine.ts";
-import { templateGroupMachine } from "./template-group.machine.ts";
 
 // Structure only: that money is money is the ledger's and the database's business. `looseObject`
 // keeps fields this build does not know.
@@ -74,6 +73,3 @@ export const storedMachines = {
     },
   },
 } as const;
-
-/** Machines that live in memory only; their state is derived from the database at start. */
-export const transientMachines = { templateGroup: templateGroupMachine } as const;

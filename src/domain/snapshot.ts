@@ -5,9 +5,6 @@ export interface SnapshotEnvelope {
   /** SHA-256 (hex) over machine, version, value and the context's text. */
   hash: string;
   value: string;
-  /**
-   * The machine's context as JSON text, stored in a column of type `json` or `text`, which keep it to
-   * the letter (`jsonb` would reorder its keys and break the hash).
-   */
+  /** The machine's context as JSON text, stored as text: `jsonb` would reorder its keys. */
   context: string;
 }

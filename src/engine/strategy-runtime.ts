@@ -1,4 +1,4 @@
-import { createActor, type ActorRefFrom, type SnapshotFrom } from "xstate";
+import { createActor, type ActorRefFrom } from "xstate";
 import { errorMessage } from "#domain/errors.ts";
 import type { Analysis } from "#domain/analysis.ts";
 import type { Decision } from "#domain/decision.ts";
@@ -203,5 +203,3 @@ export function toCycleError(error: unknown): CycleError {
       : "DECISION_FAILED";
   return { code, message: errorMessage(error) };
 }
-
-export type StrategySnapshot = SnapshotFrom<typeof strategyMachine>;
