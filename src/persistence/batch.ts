@@ -1,7 +1,7 @@
 /**
  * Statements that take a whole batch as one JSON parameter: the text never changes, a batch of any
  * size is one round trip, and JSON.stringify is native code. Measured for 100 cycles (1 300 rows) against
- * one array per column (unnest): half the CPU in this process, a fifth more in the server.
+ * one array per column (unnest): 0.6 times the CPU in this process, 1.2 times in the server.
  */
 
 /** Column names with their SQL types. */

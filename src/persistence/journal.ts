@@ -4,7 +4,7 @@ import { raiseAlerts } from "./alerts.store.ts";
 import type { Database } from "./database.ts";
 import { writeMembers } from "./member-writes.ts";
 import { number } from "./rows.ts";
-import type { SqlTransaction } from "./sql.ts";
+import { byIndexOnly, type SqlTransaction } from "./sql.ts";
 
 /**
  * The fence and the shard's count. Params: shard, version, tick, finish, cycles, failures. The counts
@@ -19,7 +19,7 @@ export const moveVersion = `
     settled_failures = settled_failures + case when fanned_tick_id = $3::uuid then $6::int else 0 end,
     updated_at = now()
   where id = $1 and version = $2
-  returning version, roster_version`;
+  returning version, roster_version, ${byIndexOnly}`;
 
 const correctCounts = `
   update shards set

@@ -21,6 +21,13 @@ export interface SqlTransaction extends Sql {
   readonly transaction: Transaction;
 }
 
+/**
+ * A select or returning item that makes the rest of the transaction look rows up by index. The server
+ * plans the check of a foreign key once per connection; planned while the table was small, it would
+ * read the whole table for every row until the next analyze (measured: a fifth of the speed).
+ */
+export const byIndexOnly = "set_config('enable_seqscan', 'off', true)";
+
 export type OnStatement = (statement: string) => void;
 
 export function sqlOf(kysely: () => Kysely<unknown>, onStatement?: OnStatement): Sql {

@@ -10,7 +10,7 @@ import { insertBatch } from "./batch.ts";
 import { insertSnapshots, snapshotRow } from "./cycle-rows.ts";
 import type { Database } from "./database.ts";
 import { flag, number, text } from "./rows.ts";
-import type { Sql, SqlTransaction } from "./sql.ts";
+import { byIndexOnly, type Sql, type SqlTransaction } from "./sql.ts";
 
 export interface NewStrategy {
   /** Random, chosen by the caller: the envelope's context names it. */
@@ -137,7 +137,8 @@ export function createStrategy(
 // both take the last seat or make the same new shard.
 async function lockDefinition(sql: SqlTransaction, definitionId: string): Promise<void> {
   const [row] = await sql.rows(
-    "select name, is_active from strategy_definitions where id = $1 for no key update",
+    `select name, is_active, ${byIndexOnly} from strategy_definitions
+     where id = $1 for no key update`,
     [definitionId],
   );
   if (row === undefined) {

@@ -6,7 +6,7 @@ import type { WorkQueue } from "#ports/work-queue.ts";
 import { audit } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { number, oneOf, text, textOrNull } from "./rows.ts";
-import type { SqlTransaction } from "./sql.ts";
+import { byIndexOnly, type SqlTransaction } from "./sql.ts";
 
 export interface StrategyEdit {
   strategyId: string;
@@ -46,7 +46,7 @@ interface Subject {
 }
 
 const subject = `
-  select shard_id, state, desired_status, stop_command_id, params_version
+  select shard_id, state, desired_status, stop_command_id, params_version, ${byIndexOnly}
   from strategies where id = $1 and archived_at is null`;
 
 /**
