@@ -90,7 +90,7 @@ test("the same order in the same market has the same report", () => {
 test("orders are answered in their sequence and alone", () => {
   const channel = createPaperChannel(profile({}));
   const orders = [
-    order({ instructionId: "a", quantity: "nonsense" }),
+    order({ instructionId: "a", priceMode: "limit" }),
     order({ instructionId: "b", symbol: "DOGE/USDT" }),
     order({ instructionId: "c" }),
   ];
