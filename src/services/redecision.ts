@@ -1,0 +1,163 @@
+// Decides a stored cycle again from what is stored, and nothing else (I15).
+import type { Instruction } from "#domain/cycle.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import type { Json, JsonObject } from "#domain/json.ts";
+import { openLedger } from "#domain/ledger.ts";
+import type { Ledger, Position } from "#domain/portfolio.ts";
+import { decisionInput, executeDecision, openCycle } from "#engine/cycle.ts";
+import type { Decisions, Named } from "#engine/engine-parts.ts";
+import type { Database } from "#persistence/database.ts";
+import { getCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
+import { getView, type StoredView } from "#persistence/queries/portfolio.ts";
+import { precedentsOf } from "#persistence/queries/precedents.ts";
+import { getStrategy } from "#persistence/queries/strategies.ts";
+import type { EngineStore } from "#ports/store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+
+export interface Difference {
+  /** Dotted path, e.g. `instructions.0.quantity`. */
+  path: string;
+  stored: Json;
+  again: Json;
+}
+
+export interface Redecision {
+  strategyId: string;
+  composeId: string;
+  cycleIndex: number;
+  identical: boolean;
+  differences: Difference[];
+}
+
+export interface RedecisionParts {
+  database: Database;
+  ticks: Pick<EngineStore, "tickInput">;
+  decisions: Decisions;
+  channels: Named<TradeChannel>;
+}
+
+/**
+ * Runs today's code over a cycle's recorded inputs: tick, analysis, params and definition version,
+ * portfolio and decision state before. Equal means the same decision and the same instructions.
+ * @throws NotFoundError CYCLE_NOT_FOUND; InvalidInputError INVALID_INPUT for a cycle without a decision
+ */
+export async function redecide(
+  parts: RedecisionParts,
+  strategyId: string,
+  composeId: string,
+): Promise<Redecision> {
+  const cycle = await getCycle(parts.database, strategyId, composeId);
+  const input = cycle.tickId === null ? null : await parts.ticks.tickInput(cycle.tickId);
+  if (input === null || cycle.decision === null || cycle.params === null) {
+    const message = `cycle ${cycle.cycleIndex} (${cycle.cause}, ${cycle.status}) holds no decision to repeat`;
+    throw new InvalidInputError("INVALID_INPUT", message);
+  }
+  const { definition, tick, market, analysis } = input;
+  const frame = openCycle({
+    context: await contextBefore(parts, cycle),
+    definition,
+    channel: parts.channels.get(definition.tradeChannel),
+    tick,
+    cause: "tick",
+    market,
+    paramsVersion: cycle.paramsVersion,
+    startedAt: 0,
+  });
+  const agent = parts.decisions.get(definition.decisionAgent);
+  const params = parts.decisions.parseParams(definition.decisionAgent, cycle.params);
+  const decision = await agent.decide(decisionInput(frame, analysis, params));
+  const again = (await executeDecision(frame, decision)).cycle;
+  const differences = compare(
+    { decision: plain(cycle.decision), instructions: cycle.instructions.map(essence) },
+    { decision: plain(again.decision), instructions: again.instructions.map(essence) },
+  );
+  const { cycleIndex } = cycle;
+  return { strategyId, composeId, cycleIndex, identical: differences.length === 0, differences };
+}
+
+async function contextBefore(
+  { database, channels, ...parts }: RedecisionParts,
+  cycle: CycleDetail,
+) {
+  const { strategyId, cycleIndex } = cycle;
+  const strategy = await getStrategy(database, strategyId);
+  const view = cycleIndex === 1 ? null : await getView(database, strategyId, cycleIndex - 1);
+  const input = cycle.tickId === null ? null : await parts.ticks.tickInput(cycle.tickId);
+  const { marketType } = channels.get(input?.definition.tradeChannel ?? "");
+  const empty = openLedger({ marketType, initialBalance: strategy.initialBalance });
+  return {
+    strategyId,
+    ledger: view === null ? empty : ledgerOf(empty, view),
+    decisionState: cycle.stateBefore,
+    ...(await precedentsOf(database, strategyId, cycleIndex)),
+    cycleIndex: cycleIndex - 1,
+    pending: null,
+    stop: null,
+  };
+}
+
+/** As much of the ledger as a decision can see: the view it left. */
+function ledgerOf(empty: Ledger, view: StoredView): Ledger {
+  const positions = view.holdings.map((holding): [string, Position] => [
+    holding.symbol,
+    {
+      symbol: holding.symbol,
+      quantity: holding.quantity,
+      cost: holding.cost,
+      entryFees: "0",
+      leverage: holding.leverage,
+      entryAt: holding.entryAt,
+      markPrice: holding.markPrice,
+      markAt: view.at,
+    },
+  ]);
+  return {
+    ...empty,
+    cash: view.cash,
+    realizedPnl: view.realizedPnl,
+    positions: Object.fromEntries(positions),
+  };
+}
+
+function essence(instruction: Instruction): JsonObject {
+  const { instructionId, symbol, action, side, quantity, leverage, reduceOnly } = instruction;
+  const { priceMode, limitPrice, status, filledQuantity, averagePrice, fee } = instruction;
+  return {
+    instructionId,
+    symbol,
+    action,
+    side,
+    quantity,
+    leverage,
+    reduceOnly,
+    priceMode,
+    limitPrice,
+    status,
+    filledQuantity,
+    averagePrice,
+    fee,
+  };
+}
+
+/** As JSON has it: what is undefined is not there. */
+function plain(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
+
+function compare(stored: Json, again: Json, path = ""): Difference[] {
+  if (!isContainer(stored) || !isContainer(again)) {
+    return stored === again ? [] : [{ path, stored, again }];
+  }
+  const keys = new Set([...Object.keys(stored), ...Object.keys(again)]);
+  return [...keys].flatMap((key) =>
+    compare(
+      Reflect.get(stored, key) ?? null,
+      Reflect.get(again, key) ?? null,
+      path === "" ? key : `${path}.${key}`,
+    ),
+  );
+}
+
+function isContainer(value: Json): value is Json[] | JsonObject {
+  return typeof value === "object" && value !== null;
+}
