@@ -1,9 +1,8 @@
-import type { Json } from "#domain/json.ts";
 import type { NewAlert } from "#ports/store.ts";
-import { insertBatch } from "./batch.ts";
+import { batchOf } from "./batch.ts";
 import type { Sql } from "./sql.ts";
 
-const columns = {
+const batch = batchOf({
   kind: "text",
   subject: "text",
   severity: "text",
@@ -11,9 +10,9 @@ const columns = {
   message: "text",
   detail: "jsonb",
   occurrences: "int",
-} as const;
+});
 
-const upsert = `${insertBatch("alerts", columns)}
+const upsert = `${batch.insertInto("alerts")}
   on conflict (kind, subject) where resolved_at is null do update set
     occurrences = alerts.occurrences + excluded.occurrences,
     severity = excluded.severity, message = excluded.message, detail = excluded.detail,
@@ -22,23 +21,30 @@ const upsert = `${insertBatch("alerts", columns)}
 /** Stores alerts; one that is open already is counted up and takes the newest message. */
 export async function raiseAlerts(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
   if (alerts.length === 0) return;
-  await sql.run(upsert, [JSON.stringify(rowsOf(alerts), storable)]);
+  await sql.run(upsert, batch.params(rowsOf(alerts)));
 }
 
 // One row per open alert, or the statement would touch a row twice; in key order, so that two
 // transactions that raise the same alerts wait for each other instead of deadlocking.
 function rowsOf(alerts: readonly NewAlert[]) {
-  const byKey = new Map<string, { [Column in keyof typeof columns]: Json }>();
-  for (const { strategyId, ...alert } of alerts) {
-    const key = JSON.stringify([alert.kind, alert.subject]);
-    const occurrences = Number(byKey.get(key)?.occurrences ?? 0) + 1;
-    byKey.set(key, { ...alert, strategy_id: strategyId, occurrences });
-  }
-  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  const byKey = Map.groupBy(alerts, ({ kind, subject }) => JSON.stringify([kind, subject]));
+  const inOrder = [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return inOrder.flatMap(([, same]) => {
+    const newest = same.at(-1);
+    if (newest === undefined) return [];
+    const { strategyId, detail, message, ...alert } = newest;
+    return {
+      ...alert,
+      strategy_id: strategyId,
+      message: storable(message),
+      detail: JSON.parse(JSON.stringify(detail, (_key, value: unknown) => storable(value))),
+      occurrences: same.length,
+    };
+  });
 }
 
 /** An alert may quote the very text that the database refused: it is made storable instead. */
-function storable(_key: string, value: unknown): unknown {
+function storable<T>(value: T): T | string {
   return typeof value === "string" ? value.toWellFormed().replaceAll("\0", "�") : value;
 }
 

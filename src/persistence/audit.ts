@@ -1,5 +1,5 @@
 import type { JsonObject } from "#domain/json.ts";
-import { insertBatch } from "./batch.ts";
+import { batchOf } from "./batch.ts";
 import type { Sql } from "./sql.ts";
 
 /** Who did what to what; part of the transaction that did it. */
@@ -14,15 +14,15 @@ export interface AuditEntry {
   detail?: JsonObject;
 }
 
-const columns = {
+const batch = batchOf({
   actor: "text",
   action: "text",
   subject_type: "text",
   subject_id: "text",
   detail: "jsonb",
-} as const;
+});
 
-const insert = insertBatch("audit_log", columns);
+const insert = batch.insertInto("audit_log");
 
 export async function audit(sql: Sql, entries: readonly AuditEntry[]): Promise<void> {
   const rows = entries.map(({ actor, action, subjectType, subjectId, detail = {} }) => ({
@@ -32,5 +32,5 @@ export async function audit(sql: Sql, entries: readonly AuditEntry[]): Promise<v
     subject_id: subjectId,
     detail,
   }));
-  if (rows.length > 0) await sql.run(insert, [JSON.stringify(rows)]);
+  if (rows.length > 0) await sql.run(insert, batch.params(rows));
 }

@@ -2,12 +2,12 @@ import type { Cycle } from "#domain/cycle.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import type { StrategyStatus } from "#entities/strategy.entity.ts";
-import { type BatchRow, insertBatch, instant, instantOrNull, recordset } from "./batch.ts";
+import { batchOf, instant, instantOrNull } from "./batch.ts";
 
 // What a shard did is one statement, whatever the number of its cycles: seven batches, one per table,
 // in one round trip. One statement is whole or nothing by itself (I1).
 
-const cycleColumns = {
+const cycles = batchOf({
   strategy_id: "uuid",
   cycle_index: "int",
   compose_id: "uuid",
@@ -22,9 +22,9 @@ const cycleColumns = {
   definition_version: "int",
   error: "jsonb",
   duration_ms: "float8",
-} as const;
+});
 
-const instructionColumns = {
+const instructions = batchOf({
   strategy_id: "uuid",
   instruction_id: "uuid",
   cycle_index: "int",
@@ -46,9 +46,9 @@ const instructionColumns = {
   filled_quantity: "numeric",
   average_price: "numeric",
   fee: "numeric",
-} as const;
+});
 
-const detailColumns = {
+const details = batchOf({
   strategy_id: "uuid",
   trade_id: "uuid",
   cycle_index: "int",
@@ -73,9 +73,9 @@ const detailColumns = {
   exit_time: "timestamptz",
   holding_ms: "int8",
   event_time: "timestamptz",
-} as const;
+});
 
-const viewColumns = {
+const views = batchOf({
   strategy_id: "uuid",
   cycle_index: "int",
   snapshot_ts: "timestamptz",
@@ -86,9 +86,9 @@ const viewColumns = {
   gross_exposure: "numeric",
   net_exposure: "numeric",
   buying_power: "numeric",
-} as const;
+});
 
-const holdingColumns = {
+const holdings = batchOf({
   strategy_id: "uuid",
   cycle_index: "int",
   symbol: "text",
@@ -104,9 +104,9 @@ const holdingColumns = {
   unrealized_pnl_pct: "numeric",
   entry_time: "timestamptz",
   liquidation_price: "numeric",
-} as const;
+});
 
-const strategyColumns = {
+const strategies = batchOf({
   id: "uuid",
   status: "text",
   state: "text",
@@ -123,9 +123,9 @@ const strategyColumns = {
   losing_trades: "int",
   max_drawdown: "numeric",
   peak_value: "numeric",
-} as const;
+});
 
-const snapshotColumns = {
+const snapshots = batchOf({
   strategy_id: "uuid",
   seq: "int8",
   machine: "text",
@@ -133,14 +133,14 @@ const snapshotColumns = {
   value: "text",
   hash: "text",
   context: "text",
-} as const;
+});
 
 const keep = (column: string): string => `${column} = coalesce(r.${column}, s.${column})`;
 
 // A strategy that stopped, for whatever reason, is no longer wanted to run: nothing but a new
 // request may start it again (I9). Requests lock the shard before the strategy, as a commit does,
 // and a resume is refused until the stop is stored, so this cannot swallow a newer wish.
-const updateStrategies = (param: number) => `
+const updateStrategies = (first: number) => `
   update strategies s set
     status = r.status, state = r.state,
     stop_reason = r.stop_reason, stop_reason_detail = r.stop_reason_detail,
@@ -167,19 +167,25 @@ const updateStrategies = (param: number) => `
     win_rate = case when r.winning_trades + r.losing_trades > 0
       then r.winning_trades::numeric / (r.winning_trades + r.losing_trades) else s.win_rate end,
     updated_at = now()
-  from ${recordset(strategyColumns, param)}
+  from ${strategies.rows(first)}
   where s.id = r.id`;
 
 // A snapshot never goes back: one that is not newer than the stored one changes no row.
-const updateSnapshots = (param: number) => `
+const updateSnapshots = (first: number) => `
   update actor_snapshots s set
     seq = r.seq, machine = r.machine, version = r.version, value = r.value, hash = r.hash,
     context = r.context, updated_at = now()
-  from ${recordset(snapshotColumns, param)}
+  from ${snapshots.rows(first)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
 
 /** The first snapshot of new strategies. */
-export const insertSnapshots = insertBatch("actor_snapshots", snapshotColumns);
+export const insertSnapshots = snapshots.insertInto("actor_snapshots");
+
+const order = [strategies, snapshots, cycles, instructions, details, views, holdings];
+
+/** The number of the batch's first parameter, all batches being given one after the other. */
+const firstOf = (batch: (typeof order)[number]): number =>
+  1 + order.slice(0, order.indexOf(batch)).reduce((sum, { names }) => sum + names.length, 0);
 
 /**
  * Stores a batch of writes; the parameters are those of `membersParams`. Answers how many strategies
@@ -187,36 +193,40 @@ export const insertSnapshots = insertBatch("actor_snapshots", snapshotColumns);
  */
 export const storeMembers = `
   with
-    changed_strategies as (${updateStrategies(1)} returning 1),
-    changed_snapshots as (${updateSnapshots(2)} returning 1),
-    cycles as (${insertBatch("strategy_compose_cycles", cycleColumns, 3)}),
-    instructions as (${insertBatch("strategy_instructions", instructionColumns, 4)}),
-    details as (${insertBatch("strategy_details", detailColumns, 5)}),
-    views as (${insertBatch("strategy_portfolio_views", viewColumns, 6)}),
-    holdings as (${insertBatch("strategy_holdings", holdingColumns, 7)})
+    changed_strategies as (${updateStrategies(firstOf(strategies))} returning 1),
+    changed_snapshots as (${updateSnapshots(firstOf(snapshots))} returning 1),
+    cycles as (${cycles.insertInto("strategy_compose_cycles", firstOf(cycles))}),
+    instructions as (${instructions.insertInto("strategy_instructions", firstOf(instructions))}),
+    details as (${details.insertInto("strategy_details", firstOf(details))}),
+    views as (${views.insertInto("strategy_portfolio_views", firstOf(views))}),
+    holdings as (${holdings.insertInto("strategy_holdings", firstOf(holdings))})
   select (select count(*)::int from changed_strategies) as strategies,
     (select count(*)::int from changed_snapshots) as snapshots`;
 
-/** @throws when a value cannot be written as JSON or as a date. */
+/** @throws RangeError, TypeError when a value cannot be stored. */
 export function membersParams(writes: readonly MemberWrite[]): string[] {
-  const cycles = writes.flatMap((write) => write.cycle ?? []);
-  const batches: readonly object[][] = [
-    writes.map(strategyRow),
-    writes.map(snapshotRow),
-    cycles.map(cycleRow),
-    cycles.flatMap(instructionRows),
-    cycles.flatMap(detailRows),
-    cycles.map(viewRow),
-    cycles.flatMap(holdingRows),
+  const recorded = writes.flatMap((write) => write.cycle ?? []);
+  return [
+    ...strategies.params(writes.map(strategyRow)),
+    ...snapshots.params(writes.map(snapshotRow)),
+    ...cycles.params(recorded.map(cycleRow)),
+    ...instructions.params(recorded.flatMap(instructionRows)),
+    ...details.params(recorded.flatMap(detailRows)),
+    ...views.params(recorded.map(viewRow)),
+    ...holdings.params(recorded.flatMap(holdingRows)),
   ];
-  return batches.map((rows) => JSON.stringify(rows));
+}
+
+/** Parameters of `insertSnapshots`. */
+export function snapshotParams(first: readonly Parameters<typeof snapshotRow>[0][]): string[] {
+  return snapshots.params(first.map(snapshotRow));
 }
 
 function statusOf(state: StrategyState): StrategyStatus {
   return state === "stopped" || state === "cancelled" ? state : "running";
 }
 
-function strategyRow(write: MemberWrite): BatchRow<typeof strategyColumns> {
+function strategyRow(write: MemberWrite) {
   const { cycle } = write;
   return {
     id: write.strategyId,
@@ -238,14 +248,12 @@ function strategyRow(write: MemberWrite): BatchRow<typeof strategyColumns> {
   };
 }
 
-export function snapshotRow(
-  write: Pick<MemberWrite, "strategyId" | "seq" | "envelope">,
-): BatchRow<typeof snapshotColumns> {
+function snapshotRow(write: Pick<MemberWrite, "strategyId" | "seq" | "envelope">) {
   const { machine, version, value, hash, context } = write.envelope;
   return { strategy_id: write.strategyId, seq: write.seq, machine, version, value, hash, context };
 }
 
-function cycleRow(cycle: Cycle): BatchRow<typeof cycleColumns> {
+function cycleRow(cycle: Cycle) {
   return {
     strategy_id: cycle.strategyId,
     cycle_index: cycle.cycleIndex,
@@ -264,7 +272,7 @@ function cycleRow(cycle: Cycle): BatchRow<typeof cycleColumns> {
   };
 }
 
-function instructionRows(cycle: Cycle): BatchRow<typeof instructionColumns>[] {
+function instructionRows(cycle: Cycle) {
   return cycle.instructions.map((instruction) => ({
     strategy_id: cycle.strategyId,
     instruction_id: instruction.instructionId,
@@ -290,7 +298,7 @@ function instructionRows(cycle: Cycle): BatchRow<typeof instructionColumns>[] {
   }));
 }
 
-function detailRows(cycle: Cycle): BatchRow<typeof detailColumns>[] {
+function detailRows(cycle: Cycle) {
   return cycle.legs.map((leg, position) => ({
     strategy_id: cycle.strategyId,
     trade_id: leg.tradeId,
@@ -319,7 +327,7 @@ function detailRows(cycle: Cycle): BatchRow<typeof detailColumns>[] {
   }));
 }
 
-function viewRow({ strategyId, cycleIndex, view }: Cycle): BatchRow<typeof viewColumns> {
+function viewRow({ strategyId, cycleIndex, view }: Cycle) {
   return {
     strategy_id: strategyId,
     cycle_index: cycleIndex,
@@ -334,7 +342,7 @@ function viewRow({ strategyId, cycleIndex, view }: Cycle): BatchRow<typeof viewC
   };
 }
 
-function holdingRows({ strategyId, cycleIndex, view }: Cycle): BatchRow<typeof holdingColumns>[] {
+function holdingRows({ strategyId, cycleIndex, view }: Cycle) {
   return view.holdings.map((holding) => ({
     strategy_id: strategyId,
     cycle_index: cycleIndex,

@@ -81,7 +81,7 @@ async function attempt(
 
 type Serialized = { ok: true; values: string[] } | { ok: false; error: unknown };
 
-/** A value that cannot even be written as JSON or as a date is the fault of its row too. */
+/** A value that cannot even be sent to the database is the fault of its row too. */
 function serialized(writes: readonly MemberWrite[]): Serialized {
   try {
     return { ok: true, values: membersParams(writes) };

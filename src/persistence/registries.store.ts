@@ -1,4 +1,4 @@
-import { insertBatch, recordset } from "./batch.ts";
+import { type Batch, batchOf, type Columns } from "./batch.ts";
 import type { Database } from "./database.ts";
 
 /** What administrators see of the code: its business agents and the tools they call. */
@@ -12,22 +12,22 @@ export interface Registries {
   tools: readonly { name: string; displayName: string; description: string }[];
 }
 
-const agentColumns = {
+const agentBatch = batchOf({
   agent_name: "text",
   display_name: "text",
   description: "text",
   agent_module: "text",
   agent_class: "text",
   available_tools: "jsonb",
-} as const;
+});
 
-const toolColumns = {
+const toolBatch = batchOf({
   tool_name: "text",
   display_name: "text",
   description: "text",
   tool_module: "text",
   tool_function: "text",
-} as const;
+});
 
 /** Brings the registry tables up to the code, by name; what the code no longer has goes inactive. */
 export function syncRegistries(database: Database, registries: Registries): Promise<void> {
@@ -48,22 +48,29 @@ export function syncRegistries(database: Database, registries: Registries): Prom
     tool_function: name,
   }));
   return database.transactional(async (sql) => {
-    await sql.run(syncOf("agent_registry", "agent_name", agentColumns), [JSON.stringify(agents)]);
-    await sql.run(retireOf("agent_registry", "agent_name", agentColumns), [JSON.stringify(agents)]);
-    await sql.run(syncOf("tool_registry", "tool_name", toolColumns), [JSON.stringify(tools)]);
-    await sql.run(retireOf("tool_registry", "tool_name", toolColumns), [JSON.stringify(tools)]);
+    const ofAgents = { table: "agent_registry", key: "agent_name" };
+    await sql.run(syncOf(ofAgents, agentBatch), agentBatch.params(agents));
+    await sql.run(retireOf(ofAgents), [agents.map(({ agent_name }) => agent_name)]);
+    const ofTools = { table: "tool_registry", key: "tool_name" };
+    await sql.run(syncOf(ofTools, toolBatch), toolBatch.params(tools));
+    await sql.run(retireOf(ofTools), [tools.map(({ tool_name }) => tool_name)]);
   });
 }
 
-function syncOf(table: string, key: string, columns: Readonly<Record<string, string>>): string {
-  const updates = Object.keys(columns)
+interface Registry {
+  table: string;
+  key: string;
+}
+
+function syncOf<C extends Columns>({ table, key }: Registry, batch: Batch<C>): string {
+  const updates = batch.names
     .filter((column) => column !== key)
     .map((column) => `${column} = excluded.${column}`);
-  return `${insertBatch(table, columns)} on conflict (${key}) do update set
+  return `${batch.insertInto(table)} on conflict (${key}) do update set
     ${updates.join(", ")}, is_active = true, updated_at = now()`;
 }
 
-function retireOf(table: string, key: string, columns: Readonly<Record<string, string>>): string {
+function retireOf({ table, key }: Registry): string {
   return `update ${table} set is_active = false, updated_at = now()
-    where is_active and ${key} not in (select r.${key} from ${recordset(columns)})`;
+    where is_active and ${key} <> all($1::text[])`;
 }

@@ -6,11 +6,11 @@ import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { TradingMode } from "#domain/trading.ts";
 import type { RiskLevel } from "#entities/strategy.entity.ts";
 import { audit } from "./audit.ts";
-import { insertBatch } from "./batch.ts";
-import { insertSnapshots, snapshotRow } from "./cycle-rows.ts";
+import { batchOf } from "./batch.ts";
+import { insertSnapshots, snapshotParams } from "./cycle-rows.ts";
 import type { Database } from "./database.ts";
 import { flag, number, text } from "./rows.ts";
-import { byIndexOnly, type Sql, type SqlTransaction } from "./sql.ts";
+import { byIndexOnly, type SqlTransaction } from "./sql.ts";
 
 export interface NewStrategy {
   /** Random, chosen by the caller: the envelope's context names it. */
@@ -37,7 +37,7 @@ export interface CreateStrategies {
   strategies: readonly NewStrategy[];
 }
 
-const strategyColumns = {
+const strategyBatch = batchOf({
   id: "uuid",
   strategy_definition_id: "uuid",
   user_id: "uuid",
@@ -57,11 +57,10 @@ const strategyColumns = {
   strategy_metadata: "jsonb",
   tags: "jsonb",
   risk_level: "text",
-} as const;
+});
 
-const insertShards = insertBatch("shards", { id: "uuid", definition_id: "uuid", number: "int" });
-const insertStrategies = insertBatch("strategies", strategyColumns);
-const insertParamVersions = insertBatch("strategy_param_versions", {
+const shardBatch = batchOf({ id: "uuid", definition_id: "uuid", number: "int" });
+const paramsBatch = batchOf({
   strategy_id: "uuid",
   version: "int",
   params: "jsonb",
@@ -93,22 +92,19 @@ export function createStrategies(database: Database, request: CreateStrategies):
     const rows = strategies.map((strategy, index) =>
       strategyRow(strategy, { definitionId, shardId: shardIds[index] }),
     );
-    await insert(sql, insertStrategies, rows);
-    await insert(
-      sql,
-      insertParamVersions,
-      strategies.map(({ id, params }) => ({
-        strategy_id: id,
-        version: 1,
-        params,
-        changed_by: actor,
-      })),
+    await sql.run(strategyBatch.insertInto("strategies"), strategyBatch.params(rows));
+    const firstParams = strategies.map(({ id, params }) => ({
+      strategy_id: id,
+      version: 1,
+      params,
+      changed_by: actor,
+    }));
+    await sql.run(
+      paramsBatch.insertInto("strategy_param_versions"),
+      paramsBatch.params(firstParams),
     );
-    await insert(
-      sql,
-      insertSnapshots,
-      strategies.map(({ id, envelope }) => snapshotRow({ strategyId: id, seq: 0, envelope })),
-    );
+    const first = strategies.map(({ id, envelope }) => ({ strategyId: id, seq: 0, envelope }));
+    await sql.run(insertSnapshots, snapshotParams(first));
     await sql.run(bumpRosters, [[...new Set(shardIds)]]);
     await audit(
       sql,
@@ -165,7 +161,7 @@ async function assignShards(
     definition_id: definitionId,
     number: next + index,
   }));
-  await insert(sql, insertShards, added);
+  if (added.length > 0) await sql.run(shardBatch.insertInto("shards"), shardBatch.params(added));
   const addedSeats = added.flatMap(({ id }) => Array.from({ length: shardSize }, () => id));
   return [...free, ...addedSeats].slice(0, strategies.length);
 }
@@ -196,8 +192,4 @@ function strategyRow(
     tags: strategy.tags ?? [],
     risk_level: strategy.riskLevel ?? "medium",
   };
-}
-
-async function insert(sql: Sql, statement: string, rows: readonly object[]): Promise<void> {
-  if (rows.length > 0) await sql.run(statement, [JSON.stringify(rows)]);
 }

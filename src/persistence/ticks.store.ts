@@ -10,7 +10,7 @@ import type {
   TickStatus,
 } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
-import { insertBatch, instant } from "./batch.ts";
+import { batchOf, instant } from "./batch.ts";
 import type { Database } from "./database.ts";
 import { definitionColumns, definitionOf } from "./definition-row.ts";
 import { json, jsonOrNull, ms, number, numberOrNull, oneOf, text } from "./rows.ts";
@@ -107,7 +107,7 @@ const closeTick = `
   where t.id = $1 and t.status = 'running'
     and (c.settled = t.shards_total or t.deadline <= now())`;
 
-const agentRunColumns = {
+const agentRuns = batchOf({
   id: "uuid",
   tick_id: "uuid",
   agent: "text",
@@ -120,7 +120,7 @@ const agentRunColumns = {
   provenance: "jsonb",
   reason: "text",
   duration_ms: "float8",
-} as const;
+});
 
 /** Ticks from proposal to close. */
 export function createTickStore(database: Database, queue: WorkQueue): TickStore {
@@ -216,7 +216,7 @@ async function commitAnalysis(
   ]);
   if (started === 0) throw new FencedError(`tick ${tick.id} is no longer pending`);
   const runs = outputs.map((output) => agentRunRow(tick.id, output));
-  await tx.run(insertBatch("agent_runs", agentRunColumns), [JSON.stringify(runs)]);
+  await tx.run(agentRuns.insertInto("agent_runs"), agentRuns.params(runs));
   const messages = shardIds.map((key) => ({ key, body: { kind: "tick", tickId: tick.id } }));
   if (messages.length > 0) await queue.send("shards", messages, tx.transaction);
   return shardIds;
