@@ -2,138 +2,19 @@ import type { Cycle } from "#domain/cycle.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import type { StrategyStatus } from "#entities/strategy.entity.ts";
-import { batchOf, instant, instantOrNull } from "./batch.ts";
+import { instant, instantOrNull } from "./batch.ts";
+import {
+  cycles,
+  details,
+  holdings,
+  instructions,
+  snapshots,
+  strategies,
+  views,
+} from "./cycle-batches.ts";
 
 // What a shard did is one statement, whatever the number of its cycles: seven batches, one per table,
 // in one round trip. One statement is whole or nothing by itself (I1).
-
-const cycles = batchOf({
-  strategy_id: "uuid",
-  cycle_index: "int",
-  compose_id: "uuid",
-  tick_id: "uuid",
-  cause: "text",
-  compose_time: "timestamptz",
-  status: "text",
-  rationale: "text",
-  decision: "jsonb",
-  state_before: "jsonb",
-  params_version: "int",
-  definition_version: "int",
-  error: "jsonb",
-  duration_ms: "float8",
-});
-
-const instructions = batchOf({
-  strategy_id: "uuid",
-  instruction_id: "uuid",
-  cycle_index: "int",
-  compose_id: "uuid",
-  position: "int",
-  symbol: "text",
-  action: "text",
-  side: "text",
-  quantity: "numeric",
-  leverage: "float8",
-  price_mode: "text",
-  limit_price: "numeric",
-  reduce_only: "boolean",
-  client_order_id: "text",
-  note: "text",
-  status: "text",
-  reason: "text",
-  exchange_order_id: "text",
-  filled_quantity: "numeric",
-  average_price: "numeric",
-  fee: "numeric",
-});
-
-const details = batchOf({
-  strategy_id: "uuid",
-  trade_id: "uuid",
-  cycle_index: "int",
-  compose_id: "uuid",
-  instruction_id: "uuid",
-  leg_number: "int",
-  position: "int",
-  symbol: "text",
-  kind: "text",
-  type: "text",
-  side: "text",
-  leverage: "float8",
-  quantity: "numeric",
-  entry_price: "numeric",
-  exit_price: "numeric",
-  notional_entry: "numeric",
-  notional_exit: "numeric",
-  fee_cost: "numeric",
-  realized_pnl: "numeric",
-  realized_pnl_pct: "numeric",
-  entry_time: "timestamptz",
-  exit_time: "timestamptz",
-  holding_ms: "int8",
-  event_time: "timestamptz",
-});
-
-const views = batchOf({
-  strategy_id: "uuid",
-  cycle_index: "int",
-  snapshot_ts: "timestamptz",
-  cash: "numeric",
-  total_value: "numeric",
-  total_realized_pnl: "numeric",
-  total_unrealized_pnl: "numeric",
-  gross_exposure: "numeric",
-  net_exposure: "numeric",
-  buying_power: "numeric",
-});
-
-const holdings = batchOf({
-  strategy_id: "uuid",
-  cycle_index: "int",
-  symbol: "text",
-  type: "text",
-  quantity: "numeric",
-  leverage: "float8",
-  entry_price: "numeric",
-  cost: "numeric",
-  mark_price: "numeric",
-  mark_quality: "text",
-  notional: "numeric",
-  unrealized_pnl: "numeric",
-  unrealized_pnl_pct: "numeric",
-  entry_time: "timestamptz",
-  liquidation_price: "numeric",
-});
-
-const strategies = batchOf({
-  id: "uuid",
-  status: "text",
-  state: "text",
-  stop_reason: "text",
-  stop_reason_detail: "text",
-  cycle_index: "int",
-  last_execution_time: "timestamptz",
-  current_balance: "numeric",
-  total_value: "numeric",
-  realized_pnl: "numeric",
-  unrealized_pnl: "numeric",
-  total_trades: "int",
-  winning_trades: "int",
-  losing_trades: "int",
-  max_drawdown: "numeric",
-  peak_value: "numeric",
-});
-
-const snapshots = batchOf({
-  strategy_id: "uuid",
-  seq: "int8",
-  machine: "text",
-  version: "int",
-  value: "text",
-  hash: "text",
-  context: "text",
-});
 
 const keep = (column: string): string => `${column} = coalesce(r.${column}, s.${column})`;
 

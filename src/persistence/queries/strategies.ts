@@ -110,7 +110,7 @@ const source = `
 const sorts: Readonly<Record<StrategySort, { key: string; type: string; order: "asc" | "desc" }>> =
   {
     created: { key: "s.created_at", type: "timestamptz", order: "desc" },
-    return: { key: "round(s.total_pnl / s.initial_balance, 18)", type: "numeric", order: "desc" },
+    return: { key: "s.total_pnl / s.initial_balance", type: "numeric", order: "desc" },
     name: { key: "s.instance_name", type: "text", order: "asc" },
   };
 
@@ -132,9 +132,14 @@ export async function listStrategies(
           `(${key}, s.id) ${order === "desc" ? "<" : ">"} (${param(after[0])}::${type}, ${param(after[1])}::uuid)`,
         ]),
   ];
+  // The page is chosen by its key alone; what it shows is computed for its own rows only.
   const rows = await sql.rows(
-    `select ${listColumns}, ${key}::text as sort_key ${source}
-     where ${conditions.join(" and ")} order by ${key} ${order}, s.id ${order} limit $1`,
+    `with page as materialized (
+       select s.id, ${key} as sort_key from strategies s
+       where ${conditions.join(" and ")} order by ${key} ${order}, s.id ${order} limit $1
+     )
+     select ${listColumns}, page.sort_key::text as sort_key
+     ${source} join page on page.id = s.id order by page.sort_key ${order}, s.id ${order}`,
     params,
   );
   return pageOf(rows, limit, {
