@@ -7,7 +7,7 @@ import { seed } from "./seed.ts";
 /** Returns the names of the migrations that ran. */
 export async function migrateConfigured(): Promise<string[]> {
   await using resources = new AsyncDisposableStack();
-  return migrate(await openConfigured(readConfig(process.env), resources));
+  return await migrate(await openConfigured(readConfig(process.env), resources));
 }
 
 /** Returns how many strategies were created. */
@@ -15,7 +15,7 @@ export async function seedConfigured(count: number | undefined): Promise<number>
   const config = readConfig(process.env);
   const logger = createLogger({ ...config, logLevel: "error" });
   await using store = await openStore({ config, logger });
-  return seed(store.services, count);
+  return await seed(store.services, count);
 }
 
 /** What the migrations make against what the entities say, and what a PostgreSQL still lacks. */

@@ -6,7 +6,7 @@ export const engineRouter = router({
     phase: monitor.phase,
     database: services.health.database,
     market: monitor.market(),
-    queues: await services.health.queues(),
+    queues: monitor.phase === "running" ? await services.health.queues() : null,
     recovery: monitor.recovery,
     progress: monitor.progress(),
     totals: monitor.totals(),

@@ -15,8 +15,8 @@ export const engineStatus = z.object({
     /** Every recorded candle has been played. */
     finished: z.boolean(),
   }),
-  /** Waiting, being worked on, given up. */
-  queues: z.object({ ticks: queue, shards: queue }),
+  /** Messages waiting, being worked on, given up; null while the queue is not open. */
+  queues: z.object({ ticks: queue, shards: queue }).nullable(),
   /** What the start restored; null until the engine runs. */
   recovery: z
     .object({

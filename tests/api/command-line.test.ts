@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { runProgram, type Ended } from "#support/processes.ts";
+import { startEngine, type RunningEngine } from "#support/running-engine.ts";
+
+const created = z.object({ strategyId: z.uuid(), name: z.string() });
+
+describe("with a running engine", () => {
+  let engine: RunningEngine;
+
+  beforeAll(async () => {
+    engine = await startEngine();
+  });
+
+  afterAll(() => engine[Symbol.asyncDispose]());
+
+  test("a strategy is created, listed, shown, stopped and resumed", async () => {
+    const made = await troupe(
+      "strategies",
+      "create",
+      "multi_agent_btc_daily",
+      "--name",
+      "Shelly",
+      "--balance",
+      "2500",
+      "--param",
+      "buy_threshold=60",
+      "--tag",
+      "shell",
+      "--json",
+    );
+    expect(made.code).toBe(0);
+    const { strategyId } = created.parse(JSON.parse(made.stdout));
+
+    const listed = await troupe("strategies", "list", "--search", "shelly");
+    expect(listed.stdout).toMatch(/ID\s+NAME\s+DEFINITION/);
+    expect(listed.stdout).toContain(strategyId.slice(0, 8));
+
+    const shown = await troupe("strategies", "show", strategyId.slice(0, 8), "--json");
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      strategy: { id: strategyId, initialBalance: "2500", params: { buy_threshold: 60 } },
+    });
+
+    const stopped = await troupe("strategies", "stop", strategyId, "--json");
+    expect(JSON.parse(stopped.stdout)).toMatchObject({ outcome: "requested" });
+    const { get } = engine.client.strategies;
+    await expect
+      .poll(() => get.query({ strategyId }), { timeout: 20_000 })
+      .toMatchObject({ state: "stopped" });
+    const resumed = await troupe("strategies", "resume", strategyId, "--json");
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ desiredStatus: "running" });
+
+    const cycles = await troupe("strategies", "cycles", strategyId, "--json", "--limit", "1");
+    expect(JSON.parse(cycles.stdout)).toMatchObject({ items: expect.any(Array) });
+    expect((await troupe("strategies", "trades", strategyId)).code).toBe(0);
+  });
+
+  test("templates are listed", async () => {
+    const { stdout } = await troupe("definitions", "list");
+    expect(stdout).toContain("multi_agent_btc_daily");
+  });
+
+  test("a wrong param names its field and ends with 2, as text and as JSON", async () => {
+    const wrong = ["strategies", "create", "multi_agent_btc_daily", "--param", "buy_threshold=no"];
+    const text = await troupe(...wrong);
+    expect(text.code).toBe(2);
+    expect(text.stderr).toContain("buy_threshold");
+    expect(text.stderr).not.toContain("    at ");
+    const json = await troupe(...wrong, "--json");
+    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: "INVALID_PARAMS" } });
+  });
+
+  test("an id that fits nothing ends with 1", async () => {
+    const { code, stderr } = await troupe("strategies", "show", "ffffffff");
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no strategy whose id begins with ffffffff"),
+    });
+  });
+
+  function troupe(...given: string[]): Promise<Ended> {
+    return runProgram("src/cli.ts", given, { TROUPE_URL: engine.url });
+  }
+});
+
+describe("without one", () => {
+  const nowhere = { TROUPE_URL: "http://127.0.0.1:9" };
+
+  test("a command about strategies says how to start an engine", async () => {
+    const { code, stderr } = await runProgram("src/cli.ts", ["strategies", "list"], nowhere);
+    expect(code).toBe(1);
+    expect(stderr).toContain("no engine answers at http://127.0.0.1:9");
+    expect(stderr).toContain("npm start");
+    expect(stderr).not.toContain("    at ");
+  });
+
+  test("a wrong command ends with 2, and in JSON for whoever asked for JSON", async () => {
+    expect((await runProgram("src/cli.ts", ["strategies", "dance"])).code).toBe(2);
+    const { code, stderr } = await runProgram("src/cli.ts", ["strategies", "stop", "--json"]);
+    expect(code).toBe(2);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: "USAGE" } });
+  });
+
+  test.each([[[]], [["strategies"]], [["strategies", "create"]], [["start"]], [["doctor"]]])(
+    "help is there for %j",
+    async (given) => {
+      const { code, stdout } = await runProgram("src/cli.ts", [...given, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain("Usage: npm run troupe --");
+    },
+  );
+
+  test("the check of the migrations needs no database", async () => {
+    const { code, stdout } = await runProgram("src/cli.ts", ["migrate", "--check", "--json"]);
+    expect({ code, found: JSON.parse(stdout) }).toEqual({
+      code: 0,
+      found: { ok: true, found: [] },
+    });
+  });
+});

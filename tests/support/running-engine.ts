@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { createTRPCClient, createWSClient, httpLink, splitLink, wsLink } from "@trpc/client";
+import type { AppRouter } from "#api/router.ts";
+import { startApi } from "#api/server.ts";
+import { readConfig } from "#config/config.ts";
+import { createChangeFeed } from "#services/change-feed.ts";
+import { createEngineMonitor } from "#services/engine-monitor.ts";
+import { createLogger, openTroupe, type Troupe } from "../../src/troupe.ts";
+
+export type ApiClient = ReturnType<typeof createTRPCClient<AppRouter>>;
+
+export interface RunningEngine extends AsyncDisposable {
+  url: string;
+  troupe: Troupe;
+  client: ApiClient;
+}
+
+export interface RunningEngineOptions {
+  /** Ticks per second, or "max". */
+  speed?: number | "max";
+  /** False: opened and served, but no engine runs. */
+  started?: boolean;
+}
+
+/** A whole engine with its API on a free port, on an embedded database of its own. */
+export async function startEngine(options: RunningEngineOptions = {}): Promise<RunningEngine> {
+  const resources = new AsyncDisposableStack();
+  const dataDir = await temporaryFolder(resources);
+  const config = readConfig({
+    TROUPE_DATA_DIR: dataDir,
+    TROUPE_PORT: "0",
+    TROUPE_LOG_LEVEL: "silent",
+    TROUPE_REPLAY_SPEED: String(options.speed ?? 20),
+  });
+  const logger = createLogger(config);
+  const troupe = resources.use(await openTroupe({ config, logger }));
+  const { clock, engine, feed, services } = troupe;
+  const elapsed = () => performance.now();
+  const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
+  const changes = createChangeFeed(engine.live);
+  resources.defer(() => engine.stop("end of the test"));
+  const api = resources.use(await startApi({ services, monitor, changes, logger }, config));
+  if (options.started !== false) monitor.started(await engine.start());
+  return {
+    url: api.url,
+    troupe,
+    client: connect(api.url, resources),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** A client as a user of the API has it: HTTP, and a WebSocket once something is subscribed to. */
+export function connect(url: string, resources: AsyncDisposableStack): ApiClient {
+  const socket = createWSClient({
+    url: `${url.replace("http", "ws")}/trpc`,
+    lazy: { enabled: true, closeMs: 0 },
+  });
+  resources.defer(() => socket.close());
+  return createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: wsLink({ client: socket }),
+        false: httpLink({ url: `${url}/trpc` }),
+      }),
+    ],
+  });
+}
+
+/** An empty folder that is gone at the end. */
+export async function temporaryFolder(resources: AsyncDisposableStack): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "troupe-"));
+  resources.defer(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
