@@ -39,8 +39,8 @@ export function batchOf<const C extends Columns>(columns: C): Batch<C> {
       `insert into ${table} (${list}) select ${list} from ${rows(first)}`,
     params: (batch) =>
       entries.map(([name, type]) => {
-        const element = type === "jsonb" ? jsonElement : plainElement;
-        return `{${batch.map((row) => element(row[name])).join(",")}}`;
+        const read = type === "jsonb" ? jsonText : plainText;
+        return arrayOf(batch.map((row) => read(row[name])));
       }),
   };
 }
@@ -53,22 +53,34 @@ export function instantOrNull(at: number | null): string | null {
   return at === null ? null : instant(at);
 }
 
-function jsonElement(value: unknown): string {
-  return value === null || value === undefined ? "NULL" : quoted(JSON.stringify(value));
+function jsonText(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-function plainElement(value: unknown): string {
-  if (value === null || value === undefined) return "NULL";
-  if (typeof value === "string") return quoted(value);
+function plainText(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string") return value;
   if (typeof value === "boolean") return String(value);
   if (typeof value === "number" && Number.isFinite(value)) return String(value);
   const found = typeof value === "number" ? String(value) : typeof value;
   throw new RangeError(`expected text, a boolean or a finite number, was ${found}`);
 }
 
-// Always quoted, so that no text can be taken for NULL, a separator or the end of the array.
-function quoted(text: string): string {
+/** Quoted, so that no text can be taken for NULL, a separator or the end of the array. */
+function arrayOf(elements: readonly (string | null)[]): string {
+  if (elements.length === 0) return "{}";
+  if (elements.includes(null)) return `{${elements.map(elementOf).join(",")}}`;
+  // Most columns hold nothing to escape: one look at all of their texts is cheaper than one at each.
+  const all = elements.join("\n");
+  if (!/["\\]/.test(all) && all.isWellFormed()) return `{"${elements.join('","')}"}`;
+  return `{${elements.map(elementOf).join(",")}}`;
+}
+
+function elementOf(text: string | null): string {
+  if (text === null) return "NULL";
   // The driver would store another text in its place.
   if (!text.isWellFormed()) throw new RangeError("expected text without half surrogate pairs");
-  return /["\\]/.test(text) ? `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"` : `"${text}"`;
+  // JSON's escapes are the array's own while only quotes and backslashes need one, and native code.
+  if (!/\p{Cc}/u.test(text)) return JSON.stringify(text);
+  return `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 }
