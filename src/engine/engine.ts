@@ -6,6 +6,7 @@ import type { EngineParts, EnginePorts } from "./engine-parts.ts";
 import { LiveStore } from "./live-store.ts";
 import { LiveSync } from "./live-sync.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { ShardHost } from "./shard-host.ts";
 import { StrategyRuntime } from "./strategy-runtime.ts";
 import { RestartBudget } from "./supervision.ts";
 import { TickInputs } from "./tick-inputs.ts";
@@ -92,23 +93,36 @@ export class Engine {
   }
 
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
-    const { logger, store } = this.#parts;
+    const { settings, store } = this.#parts;
     const heads = await store.shardHeads();
     let restored = 0;
     let resumed = 0;
-    for (const head of heads) {
-      const shard = this.directory.shard(head);
-      await shard.synchronise(head);
-      restored += shard.residents.size;
-      resumed += await shard.resumeCancelled().catch((error: unknown) => {
-        // Another node was faster; the shard's next message reads again.
-        logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not resumed at boot");
-        return 0;
-      });
-    }
+    const waiting = heads.values();
+    // As many shards at a time as there are slots, each worker taking the next one.
+    const worker = async (): Promise<void> => {
+      for (const head of waiting) {
+        const shard = this.directory.shard(head);
+        await shard.synchronise(head);
+        restored += shard.residents.size;
+        const runAgain = await this.#resume(shard);
+        resumed += runAgain;
+      }
+    };
+    await Promise.all(Array.from({ length: settings.shardSlots }, worker));
     await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
     return { shards: heads.length, restored, resumed, openTicks };
+  }
+
+  async #resume(shard: ShardHost): Promise<number> {
+    return shard.resumeCancelled().catch((error: unknown) => {
+      // Another node was faster; the shard's next message reads again.
+      this.#parts.logger.warn(
+        { shardId: shard.id, error: errorMessage(error) },
+        "not resumed at boot",
+      );
+      return 0;
+    });
   }
 
   async #onTick(claim: Claim): Promise<void> {
