@@ -1,5 +1,5 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
-import { errorMessage, InvariantError } from "#domain/errors.ts";
+import { errorMessage, FencedError, InvariantError } from "#domain/errors.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { Directory } from "./directory.ts";
 import type { EngineParts, EnginePorts } from "./engine-parts.ts";
@@ -56,10 +56,14 @@ export class Engine {
 
   /** Start and crash recovery are one path: restore what is stored, then take messages. */
   async start(): Promise<RecoveryReport> {
-    const { queue, settings, timer } = this.#parts;
+    const { clock, queue, settings, store, timer } = this.#parts;
     const startedAt = timer.elapsed();
     await queue.start();
+    // While nobody was there simulated time stood still, and with it every deadline.
+    if (clock.simulated) await store.renewDeadlines(settings.tickDeadlineMs);
     const report = await this.#restore();
+    // Before any tick is proposed: an overdue one left open would have it recorded as skipped.
+    await this.#closeOpenTicks();
     queue.run("ticks", 2, (claim) => this.#onTick(claim));
     queue.run("shards", settings.shardSlots, (claim) => this.#onShard(claim));
     this.#scheduler.start();
@@ -153,14 +157,27 @@ export class Engine {
       this.#scheduler.nudge();
       return;
     }
-    const input = await this.#inputs.get(textOf(claim, "tickId"));
-    if (input === null || input.tick.status === "timed_out") {
+    const tickId = textOf(claim, "tickId");
+    const input = head.fannedTickId === tickId ? await this.#inputs.get(tickId) : null;
+    if (input === null) {
       await store.dismiss(claim);
       return;
     }
     reach("fanout.shard-taken");
-    await shard.tick(claim, input);
-    await this.#onSettled(head.definitionId, input.tick.id, shard.id);
+    try {
+      await shard.tick(claim, input);
+    } catch (error) {
+      if (!(error instanceof FencedError) || (await this.#isAwaited(tickId, shard.id))) throw error;
+      // Closed at its deadline while this shard worked on it: there is nothing left to do.
+      await store.dismiss(claim);
+      return;
+    }
+    await this.#onSettled(head.definitionId, tickId, shard.id);
+  }
+
+  async #isAwaited(tickId: string, shardId: string): Promise<boolean> {
+    const head = await this.#parts.store.shardHead(shardId);
+    return head?.fannedTickId === tickId;
   }
 
   /** Closes the tick at once when the last shard was ours; the sweep sees to all other cases. */
@@ -184,7 +201,15 @@ export class Engine {
   async #closeOpenTicks(): Promise<void> {
     for (const tick of await this.#parts.store.openTicks()) {
       if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
+      else await this.#giveUp(tick.id);
     }
+  }
+
+  async #giveUp(tickId: string): Promise<void> {
+    const { logger, settings, store } = this.#parts;
+    if (!(await store.giveUpAnalysis(tickId, settings.tickDeadlineMs))) return;
+    logger.error({ tickId }, "tick given up: it could not be analysed in time");
+    this.#scheduler.nudge();
   }
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */

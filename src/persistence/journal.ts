@@ -18,7 +18,7 @@ export const moveVersion = `
     settled_cycles = settled_cycles + case when fanned_tick_id = $3::uuid then $5::int else 0 end,
     settled_failures = settled_failures + case when fanned_tick_id = $3::uuid then $6::int else 0 end,
     updated_at = now()
-  where id = $1 and version = $2
+  where id = $1 and version = $2 and ($3::uuid is null or fanned_tick_id = $3::uuid)
   returning version, roster_version, ${byIndexOnly}`;
 
 const correctCounts = `
@@ -71,7 +71,9 @@ async function fence(sql: SqlTransaction, commit: ShardCommit, counts: Counts) {
     counts.failures,
   ]);
   if (row === undefined) {
-    throw new FencedError(`shard ${commit.shardId} is no longer at version ${commit.version}`);
+    const tick = commit.tickId === null ? "" : ` of tick ${commit.tickId}`;
+    const message = `shard ${commit.shardId} is no longer at version ${commit.version}${tick}`;
+    throw new FencedError(message);
   }
   return { version: number(row, "version"), rosterVersion: number(row, "roster_version") };
 }

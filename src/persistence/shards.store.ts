@@ -46,21 +46,19 @@ const figures = `
   from strategies s join actor_snapshots a on a.strategy_id = s.id
   where s.shard_id = any($1::uuid[]) and s.archived_at is null`;
 
+const headColumns = "id, definition_id, version, roster_version, fanned_tick_id";
+
 /** Shards, their members and the members' actors. */
 export function createShardStore(database: Database): ShardStore {
   const { sql } = database;
   return {
     async shardHead(shardId) {
-      const [row] = await sql.rows(
-        "select id, definition_id, version, roster_version from shards where id = $1",
-        [shardId],
-      );
+      const [row] = await sql.rows(`select ${headColumns} from shards where id = $1`, [shardId]);
       return row === undefined ? null : headOf(row);
     },
     async shardHeads() {
       const rows = await sql.rows(
-        `select id, definition_id, version, roster_version from shards
-         order by definition_id, number`,
+        `select ${headColumns} from shards order by definition_id, number`,
       );
       return rows.map(headOf);
     },
@@ -146,6 +144,7 @@ function headOf(row: Row): ShardHead {
     definitionId: text(row, "definition_id"),
     version: number(row, "version"),
     rosterVersion: number(row, "roster_version"),
+    fannedTickId: textOrNull(row, "fanned_tick_id"),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { AgentOutput } from "#domain/analysis.ts";
-import { FencedError, NotFoundError } from "#domain/errors.ts";
+import { FencedError, InvariantError, NotFoundError } from "#domain/errors.ts";
 import { agentRunIdOf, tickIdOf } from "#domain/ids.ts";
 import type {
   AnalysisCommit,
@@ -13,7 +13,7 @@ import type { WorkQueue } from "#ports/work-queue.ts";
 import { batchOf, instant } from "./batch.ts";
 import type { Database } from "./database.ts";
 import { definitionColumns, definitionOf } from "./definition-row.ts";
-import { json, jsonOrNull, ms, number, numberOrNull, oneOf, text } from "./rows.ts";
+import { flag, json, jsonOrNull, ms, number, numberOrNull, oneOf, text } from "./rows.ts";
 import type { Row, Sql, SqlTransaction } from "./sql.ts";
 
 export type TickStore = Pick<
@@ -27,6 +27,8 @@ export type TickStore = Pick<
   | "tickInput"
   | "unsettledShards"
   | "closeTick"
+  | "giveUpAnalysis"
+  | "renewDeadlines"
   | "openTicks"
 >;
 
@@ -91,7 +93,8 @@ const startTick = `
     closed_at = case when $2::int = 0 then now() end, updated_at = now()
   where id = $1 and status = 'pending'`;
 
-const closeTick = `
+/** Closes a running tick if every shard settled, or as it is once its deadline is past. */
+const closing = (isOver: string): string => `
   update ticks t set
     status = case when c.settled = t.shards_total then 'completed' else 'timed_out' end,
     shards_settled = c.settled, cycles = c.cycles, failures = c.failures,
@@ -104,8 +107,32 @@ const closeTick = `
     from ticks k join shards sh on sh.definition_id = k.definition_id and sh.fanned_tick_id = k.id
     where k.id = $1
   ) c
-  where t.id = $1 and t.status = 'running'
-    and (c.settled = t.shards_total or t.deadline <= now())`;
+  where t.id = $1 and t.status = 'running' and ${isOver}`;
+
+const complete = closing("c.settled = t.shards_total");
+const timeOut = closing("t.deadline <= now()");
+
+// In id order, like every statement that locks several shards.
+const lockOverdue = `
+  select sh.id from ticks t
+  join shards sh on sh.definition_id = t.definition_id and sh.fanned_tick_id = t.id
+  where t.id = $1 and t.status = 'running' and t.deadline <= now()
+  order by sh.id for update of sh`;
+
+const withdraw = `
+  update shards sh set fanned_tick_id = null, updated_at = now()
+  from ticks t
+  where t.id = $1 and sh.definition_id = t.definition_id and sh.fanned_tick_id = t.id
+    and sh.settled_tick_id is distinct from t.id`;
+
+const giveUpAnalysis = `
+  update ticks set status = 'failed', error = $3, closed_at = now(), updated_at = now()
+  where id = $1 and status = 'pending'
+    and updated_at < now() - $2::float8 * interval '1 millisecond'`;
+
+const renewDeadlines = `
+  update ticks set deadline = now() + $1::float8 * interval '1 millisecond', updated_at = now()
+  where status in ('pending', 'running')`;
 
 const agentRuns = batchOf({
   id: "uuid",
@@ -168,9 +195,21 @@ export function createTickStore(database: Database, queue: WorkQueue): TickStore
       return rows.map((row) => text(row, "id"));
     },
     async closeTick(tickId) {
-      await sql.run(closeTick, [tickId]);
-      const [row] = await sql.rows("select status from ticks where id = $1", [tickId]);
-      return row === undefined ? null : oneOf<TickStatus>(row, "status");
+      await sql.run(complete, [tickId]);
+      const [row] = await sql.rows(
+        "select status, status = 'running' and deadline <= now() as is_overdue from ticks where id = $1",
+        [tickId],
+      );
+      if (row === undefined) return null;
+      if (!flag(row, "is_overdue")) return oneOf<TickStatus>(row, "status");
+      return database.transactional((tx) => closeOverdue(tx, tickId));
+    },
+    async giveUpAnalysis(tickId, limitMs) {
+      const error = { code: "PORT_TIMEOUT", message: `no analysis within ${limitMs} ms` };
+      return (await sql.run(giveUpAnalysis, [tickId, limitMs, JSON.stringify(error)])) === 1;
+    },
+    async renewDeadlines(deadlineMs) {
+      await sql.run(renewDeadlines, [deadlineMs]);
     },
     async openTicks() {
       const rows = await sql.rows(
@@ -180,6 +219,18 @@ export function createTickStore(database: Database, queue: WorkQueue): TickStore
       return rows.map(tickOf);
     },
   };
+}
+
+// With the shards locked, each of them has either committed and is counted, or will find the tick
+// withdrawn when it tries to.
+async function closeOverdue(tx: SqlTransaction, tickId: string): Promise<TickStatus> {
+  await tx.rows(lockOverdue, [tickId]);
+  await tx.run(timeOut, [tickId]);
+  const [row] = await tx.rows("select status from ticks where id = $1", [tickId]);
+  if (row === undefined) throw new InvariantError(`tick ${tickId} is gone while it is closed`);
+  const status = oneOf<TickStatus>(row, "status");
+  if (status === "timed_out") await tx.run(withdraw, [tickId]);
+  return status;
 }
 
 async function propose(

@@ -29,6 +29,8 @@ export interface ShardHead {
   version: number;
   /** +1 whenever a member is added, edited, stopped or resumed. */
   rosterVersion: number;
+  /** The tick last handed to it; null when that was closed without it. */
+  fannedTickId: string | null;
 }
 
 /** One member of a shard as its owner wants it. */
@@ -123,7 +125,8 @@ export interface ShardCommitResult {
 export interface Journal {
   /**
    * One transaction: settle or hold the claim, move the shard's version, write everything.
-   * @throws FencedError when the claim or the version is no longer this node's; nothing is written.
+   * @throws FencedError when the claim or the version is no longer this node's, or the tick was closed
+   * without this shard; nothing is written.
    */
   commit(commit: ShardCommit): Promise<ShardCommitResult>;
 }
@@ -167,10 +170,18 @@ export interface EngineStore {
   unsettledShards(tickId: string): Promise<string[]>;
   /**
    * Closes a running tick: `completed` when every shard settled; `timed_out` when the database's clock
-   * is past its deadline; otherwise leaves it open. Idempotent, any node may call it. Returns the
-   * status after the call, null for an unknown tick.
+   * is past its deadline: from then on the missing shards cannot write for it. Otherwise leaves it
+   * open. Idempotent, any node may call it. Returns the status after the call, null for an unknown
+   * tick.
    */
   closeTick(tickId: string): Promise<TickStatus | null>;
+  /**
+   * Marks a tick failed that has been pending for longer than `limitMs`: whatever its analysis keeps
+   * failing of, the next tick gets its turn. False when there was nothing to do.
+   */
+  giveUpAnalysis(tickId: string, limitMs: number): Promise<boolean>;
+  /** Gives open ticks their whole time again, from now on. */
+  renewDeadlines(deadlineMs: number): Promise<void>;
   /** Ticks in `pending` or `running`, oldest first. */
   openTicks(): Promise<Tick[]>;
 
