@@ -19,7 +19,7 @@ export class Resident {
   #value: StrategyState;
   #context: StrategyContext;
   #seq: number;
-  #params: { version: number; parsed: Work["params"] } | undefined;
+  #params: { version: number; agent: string; parsed: Work["params"] } | undefined;
 
   constructor(
     member: Member,
@@ -70,14 +70,12 @@ export class Resident {
     );
   }
 
-  /** Validated once per version: an edit takes effect at the next tick. */
-  parsedParams(definition: Definition, decisions: Decisions): Work["params"] {
-    const { params, paramsVersion } = this.member;
-    if (this.#params?.version !== paramsVersion) {
-      this.#params = {
-        version: paramsVersion,
-        parsed: parse(() => decisions.parseParams(definition.decisionAgent, params)),
-      };
+  /** Validated once per version and agent: an edit takes effect at the next tick. */
+  parsedParams({ decisionAgent: agent }: Definition, decisions: Decisions): Work["params"] {
+    const { params, paramsVersion: version } = this.member;
+    if (this.#params?.version !== version || this.#params.agent !== agent) {
+      const parsed = parse(() => decisions.parseParams(agent, params));
+      this.#params = { version, agent, parsed };
     }
     return this.#params.parsed;
   }

@@ -19,6 +19,7 @@ export class ShardBatch {
   readonly alerts: NewAlert[] = [];
   readonly #entries = new Map<string, Entry>();
   readonly #waiting = new Map<string, Resident>();
+  readonly #expected = new Map<string, { resident: Resident; frame: CycleFrame }>();
   #wake: () => void = () => undefined;
 
   get writes(): MemberWrite[] {
@@ -41,11 +42,28 @@ export class ShardBatch {
   /** Announces work; the returned function takes its outcome, null when it was abandoned. */
   expect(resident: Resident, frame: CycleFrame): (outcome: CycleOutcome | null) => void {
     this.#waiting.set(resident.strategyId, resident);
+    this.#expected.set(resident.strategyId, { resident, frame });
     return (outcome) => {
       this.#waiting.delete(resident.strategyId);
-      if (outcome !== null) this.record(resident, frame, outcome);
+      if (outcome !== null) this.#recordOrFail(resident, frame, outcome);
       if (this.isComplete) this.#wake();
     };
+  }
+
+  /** Members whose work ended without anything to commit. */
+  get empty(): { resident: Resident; frame: CycleFrame }[] {
+    return [...this.#expected.values()].filter(
+      ({ resident }) => !this.#entries.has(resident.strategyId),
+    );
+  }
+
+  /** A state that cannot be written as JSON is its decision's fault, and nobody else's. */
+  #recordOrFail(resident: Resident, frame: CycleFrame, outcome: CycleOutcome): void {
+    try {
+      this.record(resident, frame, outcome);
+    } catch (error) {
+      this.record(resident, frame, failCycle(frame, toCycleError(error)));
+    }
   }
 
   record(resident: Resident, frame: CycleFrame, outcome: CycleOutcome): void {

@@ -1,7 +1,7 @@
 // The unit of ownership, work and failure: a fixed slice of a definition's members, their actors kept
 // resident between messages and trusted only while the shard's version is the one this node last wrote.
 import type { Definition } from "#domain/definition.ts";
-import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import type { TickInput } from "#domain/tick.ts";
 import type { StopRequest, StrategyEvent } from "#machines/strategy.machine.ts";
 import type { Member, MemberWrite, ShardHead } from "#ports/store.ts";
@@ -78,8 +78,12 @@ export class ShardHost {
 
   /** One tick for all members that want it, committed with the completion of its message. */
   async tick(claim: Claim, input: TickInput): Promise<void> {
-    const { clock, runtime } = this.#parts;
+    const { channels, clock, decisions, runtime } = this.#parts;
     const { scheduledFor, id: tickId } = input.tick;
+    // Known to the node that analysed the tick. If not to this one, of another build, that is no
+    // fault of the strategies: the message goes back for another node.
+    channels.get(input.definition.tradeChannel);
+    decisions.get(input.definition.decisionAgent);
     clock.observe(scheduledFor);
     const batch = new ShardBatch();
     for (const resident of this.#residents.values()) {
@@ -95,14 +99,19 @@ export class ShardHost {
   async command(claim: Claim, strategyId: string, definition: Definition): Promise<void> {
     const batch = new ShardBatch();
     const resident = this.#residents.get(strategyId);
-    if (resident === undefined) {
-      await this.#parts.store.isolate(strategyId, "its stored snapshot cannot be restored");
-    } else {
-      await this.#reconcile(resident, definition, batch);
-    }
+    if (resident === undefined) await this.#refuse(strategyId);
+    else await this.#reconcile(resident, definition, batch);
     this.#parts.reach("stop.before-commit");
     await this.#commit(batch, { claim, tickId: null });
     this.#parts.reach("stop.after-commit");
+  }
+
+  /** A command for a member that could not be restored, or that has left meanwhile. */
+  async #refuse(strategyId: string): Promise<void> {
+    const { store } = this.#parts;
+    const members = await store.members(this.id);
+    if (!members.some((member) => member.strategyId === strategyId)) return;
+    await store.isolate(strategyId, "its stored snapshot cannot be restored");
   }
 
   /** At boot: members a shutdown left `cancelled` run again. Returns how many. */
@@ -305,7 +314,8 @@ export class ShardHost {
   async #commit(batch: ShardBatch, origin: Origin): Promise<void> {
     const { journal, logger, reach } = this.#parts;
     try {
-      await this.#gather(batch);
+      await this.#gather(batch, origin);
+      this.#restartFailed(batch);
       reach("journal.before-commit");
       const result = await journal.commit({
         ...origin,
@@ -320,8 +330,9 @@ export class ShardHost {
       this.#version = result.version;
       this.#step(batch, result.stored);
     } catch (error) {
+      if (error instanceof DomainError && error.code === "SHUTTING_DOWN") this.#rewind();
       // Whether it was written is for the database to say: memory goes, the next message reads.
-      this.evict();
+      else this.evict();
       if (error instanceof FencedError) {
         logger.warn({ shardId: this.id }, "another node owns this shard's work; nothing written");
       }
@@ -329,20 +340,47 @@ export class ShardHost {
     }
   }
 
-  /** Waits for slow decisions; whoever is asked to stop meanwhile has his abandoned. */
-  async #gather(batch: ShardBatch): Promise<void> {
+  /**
+   * Waits for slow decisions; whoever is asked to stop meanwhile has his abandoned.
+   * @throws FencedError when the tick was closed without this shard; the reason of an abort
+   */
+  async #gather(batch: ShardBatch, { claim, tickId }: Origin): Promise<void> {
     const { store, timer } = this.#parts;
     const completed = batch.complete();
     while (!batch.isComplete) {
-      await Promise.race([completed, timer.after(ROSTER_POLL_MS)]);
+      await Promise.race([completed, timer.after(ROSTER_POLL_MS, claim?.signal)]);
+      claim?.signal.throwIfAborted();
       if (batch.isComplete) return;
       const head = await store.shardHead(this.id);
-      if (head === null || head.rosterVersion === this.#rosterVersion) continue;
+      if (head === null) continue;
+      if (tickId !== null && head.fannedTickId !== tickId) {
+        throw new FencedError(`tick ${tickId} was closed without shard ${this.id}`);
+      }
+      if (head.rosterVersion === this.#rosterVersion) continue;
       await this.#readMembers();
       this.#rosterVersion = head.rosterVersion;
       for (const resident of [...batch.waiting]) {
         if (!resident.wantsToRun) resident.revive(this.#parts.runtime);
       }
+    }
+  }
+
+  /** Actors that failed while they waited for an answer, as those that failed at once. */
+  #restartFailed(batch: ShardBatch): void {
+    for (const { resident, frame } of batch.empty) {
+      if (!resident.hasFailed) continue;
+      try {
+        this.#restart(resident, frame, batch);
+      } catch (error) {
+        batch.fail(resident, `cannot record a cycle: ${errorMessage(error)}`);
+      }
+    }
+  }
+
+  /** Nothing was handed to the journal: every actor stands at its last commit again. */
+  #rewind(): void {
+    for (const resident of this.#residents.values()) {
+      if (!resident.isInStep) resident.revive(this.#parts.runtime);
     }
   }
 

@@ -20,6 +20,7 @@ import {
   type CycleOutcome,
 } from "./cycle.ts";
 import type { ReachBoundary } from "./boundaries.ts";
+import { checkDecision } from "./decision-check.ts";
 
 export type StrategyActor = ActorRefFrom<typeof strategyMachine>;
 
@@ -68,9 +69,9 @@ export class StrategyRuntime {
       snapshot: this.#machine.resolveState({ value, context }),
       input: context,
     });
-    // Its host looks at the actor's status after each message; without an observer XState would
-    // throw the error into the process.
-    actor.subscribe({ error: () => undefined });
+    // Its host looks at the actor's status when its work has ended; without an observer XState
+    // would throw the error into the process.
+    actor.subscribe({ error: () => this.abandon(context.strategyId) });
     return actor.start();
   }
 
@@ -102,7 +103,9 @@ export class StrategyRuntime {
     if (!decided.ok) {
       self.send({ type: "DECISION_FAILED", error: decided.error });
     } else if (decided.value instanceof Promise) {
-      void this.#awaitDecision(work, decided.value, self);
+      this.#awaitDecision(work, decided.value, self).catch((error: unknown) =>
+        this.#finishIfCurrent(strategyId, work, failCycle(frame, toCycleError(error))),
+      );
     } else {
       this.#reach("decision.after");
       self.send({ type: "DECIDED", decision: decided.value });
@@ -140,7 +143,7 @@ export class StrategyRuntime {
   #execute(strategyId: string, decision: Decision): void {
     const work = this.#work.get(strategyId);
     if (work === undefined) return;
-    this.#run(strategyId, work, () => executeDecision(work.frame, decision));
+    this.#run(strategyId, work, () => executeDecision(work.frame, checkDecision(decision)));
   }
 
   #close(strategyId: string): void {
