@@ -8,7 +8,7 @@ import { InvalidInputError } from "./errors.ts";
  */
 export type Fixed = bigint;
 
-const PLAIN = /^-?\d+(\.\d{1,18})?$/;
+const PLAIN = /^-?\d+(\.\d+)?$/;
 const NUMERIC = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const POWERS = Array.from({ length: SCALE + 1 }, (_, exponent) => 10n ** BigInt(exponent));
 
@@ -16,6 +16,7 @@ export const ONE: Fixed = 10n ** BigInt(SCALE);
 
 /** Null where the text is not a number. */
 export function parseFixed(text: DecimalString): Fixed | null {
+  if (text === "0") return 0n;
   if (PLAIN.test(text)) return parsePlain(text);
   if (!NUMERIC.test(text)) return null;
   return parsePlain(toScale(new Decimal(text)).toFixed());
@@ -35,6 +36,7 @@ export function fixedOf(value: number): Fixed {
 
 /** Plain notation without trailing zeros, as `toDecimalString` writes it. */
 export function fixedString(value: Fixed): DecimalString {
+  if (value === 0n) return "0";
   const negative = value < 0n;
   const digits = (negative ? -value : value).toString().padStart(SCALE + 1, "0");
   const point = digits.length - SCALE;
@@ -90,6 +92,8 @@ export function smaller(left: Fixed, right: Fixed): Fixed {
 function parsePlain(text: string): Fixed {
   const point = text.indexOf(".");
   if (point === -1) return BigInt(text) * ONE;
+  const digits = BigInt(text.slice(0, point) + text.slice(point + 1));
   const missing = SCALE - (text.length - point - 1);
-  return BigInt(text.slice(0, point) + text.slice(point + 1)) * (POWERS[missing] ?? 1n);
+  if (missing < 0) return divideRounded(digits, 10n ** BigInt(-missing));
+  return digits * (POWERS[missing] ?? 1n);
 }
