@@ -106,6 +106,8 @@ function acceptSockets(server: Server, parts: ApiParts): Sockets {
   server.on("upgrade", (request, socket, head) => {
     const [path] = (request.url ?? "").split("?");
     if (refusal(request) !== null || path !== BASE_PATH) {
+      // Nobody else listens: a client that is gone already would end the process.
+      socket.on("error", () => socket.destroy());
       socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
       return;
     }

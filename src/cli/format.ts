@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { decimal, type DecimalString } from "#domain/decimal.ts";
+import { decimal, ZERO, type DecimalString } from "#domain/decimal.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -13,7 +13,8 @@ export function paintFor(stream: NodeJS.WriteStream): Paint {
 
 /** `12,345.67`; two places, for money and prices. */
 export function money(amount: DecimalString): string {
-  const [whole = "0", cents = "00"] = decimal(amount).toFixed(2).split(".");
+  const rounded = decimal(amount).toDecimalPlaces(2);
+  const [whole = "0", cents = "00"] = (rounded.isZero() ? ZERO : rounded).toFixed(2).split(".");
   return `${whole.replaceAll(/\B(?=(\d{3})+$)/g, ",")}.${cents}`;
 }
 

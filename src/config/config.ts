@@ -107,9 +107,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     replayFile: read.TROUPE_REPLAY_FILE,
     replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
     logLevel: read.TROUPE_LOG_LEVEL,
-    url: read.TROUPE_URL ?? `http://${read.TROUPE_HOST}:${port}`,
+    url: read.TROUPE_URL ?? `http://${bracketed(read.TROUPE_HOST)}:${port}`,
     crashAt: crashAt(read.TROUPE_CRASH_AT),
   };
+}
+
+/** An IPv6 address as URLs want it. */
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** One line per variable, for `--help`. */

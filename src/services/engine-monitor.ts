@@ -63,13 +63,14 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorParts
   const countCycles = (change: LiveStrategy): number => {
     const before = cycleIndexes.get(change.strategyId);
     cycleIndexes.set(change.strategyId, change.cycleIndex);
-    cycles += change.cycleIndex - (before ?? 0);
-    return before === undefined ? 0 : change.cycleIndex - before;
+    const made = change.cycleIndex - (before ?? 0);
+    cycles += made;
+    return made;
   };
   const countTick = ({ definitionId, lastCycleAt }: LiveStrategy): void => {
     if (lastCycleAt === null || lastCycleAt <= (newestTicks.get(definitionId) ?? 0)) return;
     newestTicks.set(definitionId, lastCycleAt);
-    ticks += 1;
+    if (phase !== "starting") ticks += 1;
   };
   live.onCommit((changes) => {
     let done = 0;
@@ -78,7 +79,8 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorParts
       done += made;
       if (made > 0) countTick(change);
     }
-    if (done > 0) recent.push({ at: elapsed(), cycles: done });
+    // What a start restores was done before.
+    if (done > 0 && phase !== "starting") recent.push({ at: elapsed(), cycles: done });
     forget(recent, elapsed() - RATE_WINDOW_MS);
   });
 

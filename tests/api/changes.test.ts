@@ -70,11 +70,11 @@ describe("over the API", () => {
   }
 
   function watch(strategyIds: string[], events: Event[], lastEventId?: string): Disposable {
-    const { unsubscribe } = client.strategies.onChange.subscribe(
+    const watching = client.strategies.onChange.subscribe(
       { strategyIds, lastEventId: lastEventId ?? null },
       { onData: (event) => events.push(event) },
     );
-    return { [Symbol.dispose]: unsubscribe };
+    return { [Symbol.dispose]: () => watching.unsubscribe() };
   }
 });
 
