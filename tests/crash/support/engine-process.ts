@@ -43,7 +43,7 @@ async function run(): Promise<void> {
   await using troupe = await openTroupe(options);
   report({ event: "opened", ...(await findings(troupe)) });
   const restored = watchRestored(troupe);
-  const cycles = countCycles(troupe);
+  reportWork(troupe);
   const terminated = Promise.withResolvers<void>();
   process.once("SIGTERM", () => terminated.resolve());
 
@@ -53,7 +53,7 @@ async function run(): Promise<void> {
   const done = given.mode === "run" ? replayed(troupe) : new Promise<void>(() => undefined);
   await Promise.race([done, terminated.promise]);
   await troupe.engine.stop("the process ends");
-  report({ event: "finished", cycles: cycles() });
+  report({ event: "finished" });
 }
 
 /** What the process before this one left behind. */
@@ -82,17 +82,18 @@ function actorOf({ context, seq, strategyId, value }: Resident): RestoredActor {
   return { strategyId, seq, value, context, equity: view.totalValue, cash: view.cash };
 }
 
-function countCycles({ engine }: Troupe): () => number {
+/** Reports the cycles that this process committed; those of other nodes are shown here as well. */
+function reportWork({ engine }: Troupe): void {
   const latest = new Map<string, number>();
-  let counted = 0;
+  let cycles = 0;
   engine.live.onCommit((changes) => {
-    for (const { strategyId, cycleIndex } of changes) {
-      const before = latest.get(strategyId) ?? cycleIndex;
-      counted += cycleIndex - before;
+    for (const { cycleIndex, seq, strategyId } of changes) {
+      const isOwn = engine.directory.strategy(strategyId)?.seq === seq;
+      if (isOwn && cycleIndex > (latest.get(strategyId) ?? cycleIndex)) cycles += 1;
       latest.set(strategyId, cycleIndex);
     }
+    report({ event: "worked", cycles });
   });
-  return () => counted;
 }
 
 /** As a user would: asks once, however often the process dies over it, and waits until it is done. */

@@ -34,7 +34,7 @@ export class Lifetime {
     expect(ended, `no death at ${crashAt}`).toMatchObject({ signal: "SIGKILL" });
   }
 
-  /** Kills a process some time after it began to work; false when it was faster. */
+  /** Kills a process some time after it began to work; false when it was faster than that. */
   async dieAfter(ms: number, orders: Orders, replay: string): Promise<boolean> {
     const ended = await this.#run(orders, { replay, killAfterMs: ms });
     return ended.signal === "SIGKILL";
@@ -79,7 +79,7 @@ export class Lifetime {
 }
 
 /** I1, I2 and I10 in what the dead process left; I8 in what this one made of it. */
-function checkStart({ reports, complaints }: EndedRun): void {
+export function checkStart({ reports, complaints }: EndedRun): void {
   const opened = reports.find((report) => report.event === "opened");
   const restored = reports.find((report) => report.event === "restored");
   if (opened?.event !== "opened") throw new Error(`it did not open its database:\n${complaints}`);

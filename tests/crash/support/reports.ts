@@ -6,7 +6,9 @@ export type Report =
   | { event: "seeded"; created: number }
   | ({ event: "opened" } & Findings)
   | { event: "restored"; actors: RestoredActor[] }
-  | { event: "finished"; cycles: number };
+  /** Cycles committed by this process so far. */
+  | { event: "worked"; cycles: number }
+  | { event: "finished" };
 
 /** An actor as a process restored it, with the money it shows for it. */
 export interface RestoredActor {

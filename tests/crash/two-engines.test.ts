@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { committedActors, differences, historyOf, violations } from "#support/invariants.ts";
+import {
+  type CrashTemplate,
+  liveQuery,
+  seededTemplate,
+  type StoreKind,
+} from "./support/crash-stores.ts";
+import { type EngineRun, runToEnd, startRun } from "./support/engine-run.ts";
+import { checkStart } from "./support/lifetime.ts";
+import { openReplays, type Replays } from "./support/replays.ts";
+
+const TICKS = 30;
+/** Ticks per second: slow enough that both nodes are there for most of the replay. */
+const PACE = { TROUPE_REPLAY_SPEED: "10" };
+/** Differ with the number of boots and shutdowns, which is not what these tests are about. */
+const PER_BOOT = ["seq", "version", "roster_version"];
+const run = { mode: "run" } as const;
+const serve = { mode: "serve" } as const;
+
+let replays: Replays;
+
+beforeAll(async () => {
+  replays = await openReplays();
+});
+
+afterAll(() => replays[Symbol.asyncDispose]());
+
+describe("two engines on one PostgreSQL", () => {
+  let template: CrashTemplate;
+
+  beforeAll(async () => {
+    template = await seededTemplate("postgres", 2);
+  });
+
+  afterAll(() => template[Symbol.asyncDispose]());
+
+  test("share the work, and when one is killed the other finishes it without loss", async () => {
+    const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS) };
+    await using alone = await template.copy();
+    await runToEnd(run, { ...alone.environment, ...replay });
+    const reference = await alone.inspect((query) => historyOf(query, PER_BOOT));
+
+    await using store = await template.copy();
+    const environment = { ...store.environment, ...replay, ...PACE };
+    await using survivor = startRun(run, environment);
+    await survivor.heard("restored");
+    const crashAt = { TROUPE_CRASH_AT: "journal.before-commit:20" };
+    await using victim = startRun(run, { ...environment, ...crashAt });
+    expect(await victim.ended).toMatchObject({ signal: "SIGKILL" });
+
+    const diedAt = performance.now();
+    const query = liveQuery(store);
+    const [open] = await query("select id from ticks where status = 'running' order by id limit 1");
+    expect(open).toBeDefined();
+    await vi.waitFor(
+      async () => {
+        const [tick] = await query("select status from ticks where id = $1", [open?.["id"]]);
+        expect(tick).toEqual({ status: "completed" });
+      },
+      { timeout: 60_000 },
+    );
+    const seconds = (performance.now() - diedAt) / 1000;
+
+    expect(await survivor.ended).toMatchObject({ exitCode: 0 });
+    const [ofVictim, ofSurvivor] = [workOf(victim), workOf(survivor)];
+    expect(ofVictim).toBeGreaterThan(20);
+    expect(ofSurvivor).toBeGreaterThan(100);
+    expect(ofVictim + ofSurvivor).toBe(12 * TICKS);
+    expect(await query("select 1 from ticks where status <> 'completed'")).toEqual([]);
+    expect(await violations(query)).toEqual([]);
+    expect(differences(reference, await historyOf(query, PER_BOOT))).toEqual([]);
+    process.stdout.write(
+      `two engines: ${ofVictim} cycles by the one that was killed, ${ofSurvivor} by the other, ` +
+        `which finished the open tick ${seconds.toFixed(1)} s later\n`,
+    );
+  });
+});
+
+test("a second engine on a PGlite folder says that it is taken, and the first goes on", async () => {
+  await using template = await seededTemplate("pglite", 6);
+  await using store = await template.copy();
+  const environment = {
+    ...store.environment,
+    ...PACE,
+    TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS),
+  };
+  await using first = startRun(serve, environment);
+  await first.heard("restored");
+  await using second = startRun(serve, environment);
+  const refused = await second.ended;
+  expect(refused.exitCode).not.toBe(0);
+  expect(refused.complaints).toContain(`is taken by process ${first.child.pid}`);
+  const before = workOf(first);
+  await vi.waitFor(() => expect(workOf(first)).toBeGreaterThan(before), { timeout: 10_000 });
+  first.child.kill("SIGTERM");
+  expect(await first.ended).toMatchObject({ exitCode: 0 });
+});
+
+describe.each<StoreKind>(["pglite", "postgres"])("I9: SIGTERM on %s", (kind) => {
+  test("sells nothing, and the next boot goes on with what its user did not stop", async () => {
+    await using template = await seededTemplate(kind, 4);
+    await using store = await template.copy();
+    const environment = {
+      ...store.environment,
+      ...PACE,
+      TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS),
+    };
+    const stop = { name: "Nervous", commandId: "0f5c2a34-30f4-4d8e-9d13-5a0b6f7c1d22" };
+    await using first = startRun({ ...serve, stop }, environment);
+    await vi.waitFor(() => expect(workOf(first)).toBeGreaterThan(60), { timeout: 60_000 });
+    first.child.kill("SIGTERM");
+    expect(await first.ended).toMatchObject({ exitCode: 0 });
+
+    const left = await store.inspect(async (query) => {
+      expect(await violations(query)).toEqual([]);
+      const states = await query(
+        `select state, desired_status, stop_reason, count(*)::int as n from strategies
+         group by 1, 2, 3 order by 1`,
+      );
+      expect(states).toEqual([
+        { state: "cancelled", desired_status: "running", stop_reason: "cancelled", n: 11 },
+        { state: "stopped", desired_status: "stopped", stop_reason: "normal_exit", n: 1 },
+      ]);
+      expect(await query(sellsOutsideTicks, [stop.name])).toEqual([]);
+      return committedActors(query);
+    });
+
+    const second = await runToEnd(run, environment);
+    checkStart(second);
+    const opened = second.reports.find((report) => report.event === "opened");
+    expect(opened).toMatchObject({ committed: left });
+    const after = await store.inspect(committedActors);
+    for (const actor of after) {
+      const before = left.find(({ id }) => id === actor.id);
+      if (before?.value === "stopped") expect(actor).toEqual(before);
+      else expect(actor.cycleIndex).toBe(TICKS);
+    }
+  });
+});
+
+/** Orders of strategies nobody stopped that no tick asked for. */
+const sellsOutsideTicks = `
+  select i.instruction_id from strategy_instructions i
+  join strategy_compose_cycles c using (strategy_id, cycle_index)
+  join strategies s on s.id = c.strategy_id
+  where c.cause <> 'tick' and s.instance_name <> $1`;
+
+function workOf({ reports }: EngineRun): number {
+  const newest = reports.findLast((report) => report.event === "worked");
+  return newest?.event === "worked" ? newest.cycles : 0;
+}
