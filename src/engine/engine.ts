@@ -1,6 +1,8 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
 import { errorMessage, FencedError, InvariantError } from "#domain/errors.ts";
+import type { Tick } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
+import { tickAlert } from "./alerts.ts";
 import { Directory } from "./directory.ts";
 import type { EngineParts, EnginePorts } from "./engine-parts.ts";
 import { LiveStore } from "./live-store.ts";
@@ -193,7 +195,11 @@ export class Engine {
     const status = await store.closeTick(tickId);
     reach("tick.after-close");
     if (status === "running" || status === "pending") return;
-    if (status === "timed_out") logger.error({ tickId }, "tick closed at its deadline");
+    if (status === "timed_out") {
+      logger.error({ tickId }, "tick closed at its deadline");
+      const message = "a tick was closed at its deadline; some strategies have no cycle for it";
+      await store.raiseAlert(tickAlert("tick_timed_out", message, { definitionId, tickId }));
+    }
     this.directory.group(definitionId).tell({ type: "TICK_CLOSED", tickId });
     this.#scheduler.nudge();
   }
@@ -201,14 +207,16 @@ export class Engine {
   async #closeOpenTicks(): Promise<void> {
     for (const tick of await this.#parts.store.openTicks()) {
       if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
-      else await this.#giveUp(tick.id);
+      else await this.#giveUp(tick);
     }
   }
 
-  async #giveUp(tickId: string): Promise<void> {
+  async #giveUp({ definitionId, id: tickId }: Tick): Promise<void> {
     const { logger, settings, store } = this.#parts;
     if (!(await store.giveUpAnalysis(tickId, settings.tickDeadlineMs))) return;
-    logger.error({ tickId }, "tick given up: it could not be analysed in time");
+    const message = "a tick was given up: it could not be analysed in time";
+    logger.error({ tickId }, message);
+    await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
     this.#scheduler.nudge();
   }
 

@@ -4,6 +4,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { Tick, TickInput } from "#domain/tick.ts";
 import { templateGroupMachine, type GroupEvent } from "#machines/template-group.machine.ts";
 import type { Claim } from "#ports/work-queue.ts";
+import { tickAlert } from "./alerts.ts";
 import { analyse } from "./analysis.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { frozen } from "./frozen.ts";
@@ -61,6 +62,8 @@ export class GroupHost {
       const { code, message } = error;
       logger.error({ definition: definition.name, tickId: tick.id, code }, message);
       await store.failTick(claim, tick.id, { code, message });
+      const detail = { definitionId: definition.id, tickId: tick.id, code };
+      await store.raiseAlert(tickAlert("tick_failed", message, detail));
       return [];
     }
   }

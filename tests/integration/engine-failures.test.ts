@@ -256,6 +256,9 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
         const ticks = await troupe.ticks();
         expect(ticks.map(({ status }) => status)).toEqual(["completed", "failed", "completed"]);
         expect(ticks[1]).toMatchObject({ error: { code } });
+        await vi.waitFor(async () =>
+          expect(await troupe.alerts()).toMatchObject([{ kind: "tick_failed", detail: { code } }]),
+        );
         expect(await troupe.counts(id)).toEqual([2]);
       },
     );
@@ -365,6 +368,9 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
         shards_settled: 1,
         cycles: 1,
       });
+      await vi.waitFor(async () =>
+        expect(await troupe.alerts()).toMatchObject([{ kind: "tick_timed_out", occurrences: 1 }]),
+      );
       answer.resolve(buy("2"));
       await troupe.tick();
       expect(await troupe.counts(quick, slow)).toEqual([2, 1]);
@@ -436,6 +442,9 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       expect(await troupe.ticks()).toMatchObject([
         { status: "failed", error: { code: "PORT_TIMEOUT" } },
       ]);
+      await vi.waitFor(async () =>
+        expect(await troupe.alerts()).toMatchObject([{ kind: "tick_failed" }]),
+      );
       isUnplugged = false;
       // The message of the first tick goes before those of later ones, once its retry is due.
       await vi.waitFor(
