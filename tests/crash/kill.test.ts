@@ -41,7 +41,11 @@ const STOP = { name: "Eager", commandId: "5b0f6c1e-7f0a-4c55-9f0e-0d6d9a1c7f11" 
 const TICKS_BEFORE_STOP = 9;
 const TICKS = 18;
 
+/** Differ when a kill hits a shutdown: what it had marked cancelled is resumed, and marked again. */
+const PER_BOOT = ["seq", "version"];
+
 const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
+/** For the long version: how often the process is killed on each database, beyond once per boundary. */
 const MANY = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
 
 // Where nodes share a database a dead one's work waits for its heartbeat: eleven seconds, which
@@ -71,8 +75,9 @@ describe.each(stores)("a process on %s", (kind, lanes) => {
   });
 
   test("an undisturbed life trades, stops one strategy and leaves the others cancelled", () => {
-    const states = (reference["strategies"] ?? []).map((row) => JSON.parse(row).state);
-    expect(states.toSorted()).toEqual([...Array(11).fill("cancelled"), "stopped"]);
+    const states = (reference["strategies"] ?? []).map((row) => String(JSON.parse(row).state));
+    expect(states.filter((state) => state === "cancelled")).toHaveLength(11);
+    expect(states.filter((state) => state === "stopped")).toHaveLength(1);
     expect(reference["strategy_compose_cycles"]).toHaveLength(
       12 * TICKS - (TICKS - TICKS_BEFORE_STOP) + 1,
     );
@@ -93,10 +98,61 @@ describe.each(stores)("a process on %s", (kind, lanes) => {
     );
     print(
       kind,
-      plans.flatMap(({ early, stop, late, end }) => [...early, ...stop, ...late, ...end]),
+      plans.flatMap(({ early, stop, late, end }) =>
+        [...early, ...stop, ...late, ...end].map(({ boundary }) => boundary),
+      ),
     );
   });
+
+  test.runIf(MANY > 0)(
+    "killed again and again, at boundaries and at any moment, it ends with the rows of a life without",
+    async () => {
+      const each = Math.ceil(MANY / lanes);
+      const replay = await replays.ofTicks(2 * each + TICKS);
+      await using quiet = await template.copy();
+      const undisturbed = new Lifetime(quiet);
+      await undisturbed.finish({ mode: "run" }, replay);
+      const expected = await undisturbed.history(PER_BOOT);
+      const deaths = await Promise.all(
+        Array.from({ length: lanes }, async (_, lane) => {
+          await using store = await template.copy();
+          const lifetime = new Lifetime(store);
+          const died = await dieOften(lifetime, { times: each, seed: SEED + lane, replay });
+          await lifetime.finish({ mode: "run" }, replay);
+          expect(differences(expected, await lifetime.history(PER_BOOT))).toEqual([]);
+          return died;
+        }),
+      );
+      print(
+        kind,
+        deaths.flat().toSorted((one, other) => one.localeCompare(other)),
+      );
+    },
+    MANY * 60_000,
+  );
 });
+
+/** Half of the deaths at a boundary, half of them whenever. Returns where. */
+async function dieOften(
+  lifetime: Lifetime,
+  { times, seed, replay }: { times: number; seed: number; replay: string },
+): Promise<string[]> {
+  const random = seededRandom(seed);
+  const died: string[] = [];
+  while (died.length < times) {
+    if (random() < 0.5) {
+      const kill = killAt(
+        AT_WORK[Math.floor(random() * AT_WORK.length)] ?? "tick.after-commit",
+        random,
+      );
+      await lifetime.dieAt(kill, { mode: "run" }, replay);
+      died.push(kill.boundary);
+    } else if (await lifetime.dieAfter(Math.floor(random() * 150), { mode: "run" }, replay)) {
+      died.push("at any moment");
+    }
+  }
+  return died;
+}
 
 interface Deaths {
   /** Before the stop, at it, after it, and while leaving. */
@@ -141,10 +197,14 @@ function killAt(boundary: Boundary, random: () => number): Kill {
   return { boundary, occurrence: 1 + Math.floor(random() * most) };
 }
 
-function print(kind: StoreKind, kills: readonly Kill[]): void {
-  const lines = kills.map(
-    ({ boundary, occurrence }) =>
-      `  ${kind.padEnd(9)} ${boundary.padEnd(22)} at its ${occurrence}.`,
+/** One line per boundary: how often a process died there and was followed by one that went on. */
+function print(kind: StoreKind, deaths: readonly string[]): void {
+  const rows = [...new Set(deaths)].map((boundary) => {
+    const times = deaths.filter((death) => death === boundary).length;
+    return `  ${boundary.padEnd(24)} ${kind.padEnd(9)} ${String(times).padStart(4)}   recovered`;
+  });
+  const head = `  ${"boundary".padEnd(24)} ${"database".padEnd(9)} kills  outcome`;
+  process.stdout.write(
+    `killed ${deaths.length} times, seed ${SEED}\n${[head, ...rows].join("\n")}\n`,
   );
-  process.stdout.write(`killed with seed ${SEED}, all recovered:\n${lines.join("\n")}\n`);
 }

@@ -18,30 +18,32 @@ const PER_BOOT = ["seq", "version", "roster_version"];
 const run = { mode: "run" } as const;
 const serve = { mode: "serve" } as const;
 
+const SHARD_SIZE = 2;
+
 let replays: Replays;
+let templates: Record<StoreKind, CrashTemplate>;
 
 beforeAll(async () => {
   replays = await openReplays();
+  templates = {
+    pglite: await seededTemplate("pglite", SHARD_SIZE),
+    postgres: await seededTemplate("postgres", SHARD_SIZE),
+  };
 });
 
-afterAll(() => replays[Symbol.asyncDispose]());
+afterAll(async () => {
+  for (const template of Object.values(templates)) await template[Symbol.asyncDispose]();
+  await replays[Symbol.asyncDispose]();
+});
 
 describe("two engines on one PostgreSQL", () => {
-  let template: CrashTemplate;
-
-  beforeAll(async () => {
-    template = await seededTemplate("postgres", 2);
-  });
-
-  afterAll(() => template[Symbol.asyncDispose]());
-
   test("share the work, and when one is killed the other finishes it without loss", async () => {
     const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS) };
-    await using alone = await template.copy();
+    await using alone = await templates.postgres.copy();
     await runToEnd(run, { ...alone.environment, ...replay });
     const reference = await alone.inspect((query) => historyOf(query, PER_BOOT));
 
-    await using store = await template.copy();
+    await using store = await templates.postgres.copy();
     const environment = { ...store.environment, ...replay, ...PACE };
     await using survivor = startRun(run, environment);
     await survivor.heard("restored");
@@ -78,8 +80,7 @@ describe("two engines on one PostgreSQL", () => {
 });
 
 test("a second engine on a PGlite folder says that it is taken, and the first goes on", async () => {
-  await using template = await seededTemplate("pglite", 6);
-  await using store = await template.copy();
+  await using store = await templates.pglite.copy();
   const environment = {
     ...store.environment,
     ...PACE,
@@ -99,8 +100,7 @@ test("a second engine on a PGlite folder says that it is taken, and the first go
 
 describe.each<StoreKind>(["pglite", "postgres"])("I9: SIGTERM on %s", (kind) => {
   test("sells nothing, and the next boot goes on with what its user did not stop", async () => {
-    await using template = await seededTemplate(kind, 4);
-    await using store = await template.copy();
+    await using store = await templates[kind].copy();
     const environment = {
       ...store.environment,
       ...PACE,

@@ -17,7 +17,6 @@ const orders = z.object({
   shardSize: z.number().optional(),
   /** A stop that is asked for at the start of the run and carried out before its end. */
   stop: z.object({ name: z.string(), commandId: z.string() }).optional(),
-  settings: z.object({ tickDeadlineMs: z.number() }).partial().optional(),
 });
 
 const given = orders.parse(JSON.parse(process.argv[2] ?? "{}"));
@@ -26,7 +25,6 @@ const options = {
   config,
   logger: createLogger(config),
   ...(given.shardSize === undefined ? {} : { shardSize: given.shardSize }),
-  ...(given.settings === undefined ? {} : { settings: definedOf(given.settings) }),
 };
 
 if (given.mode === "seed") await seed();
@@ -132,9 +130,4 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 
 function report(line: Report): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-function definedOf(settings: { tickDeadlineMs?: number | undefined }): { tickDeadlineMs?: number } {
-  const { tickDeadlineMs } = settings;
-  return tickDeadlineMs === undefined ? {} : { tickDeadlineMs };
 }

@@ -8,7 +8,6 @@ export interface Orders {
   mode: "seed" | "run" | "serve";
   shardSize?: number;
   stop?: { name: string; commandId: string };
-  settings?: { tickDeadlineMs?: number };
 }
 
 export interface EndedRun {
