@@ -1,17 +1,23 @@
 import type { Decisions, Named } from "#engine/engine-parts.ts";
 import type { Database } from "#persistence/database.ts";
+import { createEngineStore } from "#persistence/engine-store.ts";
 import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { createDefinitionService, type DefinitionService } from "./definitions.ts";
 import { createHealthService, type HealthService } from "./health.ts";
+import { redecide, type Redecision } from "./redecision.ts";
 import { createStrategyService, type StrategyService } from "./strategies.ts";
 import { createStrategyReads, type StrategyReads } from "./strategy-reads.ts";
 
 /** The use cases, as the API and the CLI call them. */
 export interface Services {
   definitions: DefinitionService;
-  strategies: StrategyService & StrategyReads;
+  strategies: StrategyService &
+    StrategyReads & {
+      /** Decides a stored cycle again and compares (I15). */
+      redecide(strategyId: string, composeId: string): Promise<Redecision>;
+    };
   health: HealthService;
   /** The owner of what is created on this machine while nobody has to sign in. */
   localUser(): Promise<UserRecord>;
@@ -28,6 +34,7 @@ export interface ServiceParts {
 }
 
 export function createServices(parts: ServiceParts): Services {
+  const ticks = createEngineStore(parts.database, parts.queue);
   const listeners: (() => void)[] = [];
   const onChange = (): void => {
     for (const listener of listeners) listener();
@@ -37,6 +44,7 @@ export function createServices(parts: ServiceParts): Services {
     strategies: {
       ...createStrategyService({ ...parts, onChange }),
       ...createStrategyReads(parts.database),
+      redecide: (strategyId, composeId) => redecide({ ...parts, ticks }, strategyId, composeId),
     },
     health: createHealthService(parts),
     localUser: () =>

@@ -163,6 +163,11 @@ describe("a life", () => {
     expect(holding?.totalValue).toBe(strategy.totalValue);
     expect(curve.at(-1)?.totalValue).toBe(strategy.totalValue);
     expect(detail.portfolio?.totalValue).toBe(strategy.totalValue);
+    const again = await client.strategies.redecide.query({
+      strategyId,
+      composeId: detail.composeId,
+    });
+    expect(again).toMatchObject({ identical: true, differences: [] });
     expect(newest?.cycleIndex).toBe(strategy.cycleIndex);
     expect(performance.points).toBe(strategy.cycleIndex);
     expect(performance.totalReturn).toBeCloseTo(Number(strategy.returnFraction), 9);

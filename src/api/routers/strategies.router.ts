@@ -70,6 +70,13 @@ export const strategiesRouter = router({
       return common.mapPage(await ctx.services.strategies.cycles(input.strategyId, page), cycleOf);
     }),
 
+  redecide: query
+    .input(common.ofStrategy.extend({ composeId: common.id }))
+    .output(history.redecision)
+    .query(({ ctx, input: { strategyId, composeId } }) =>
+      ctx.services.strategies.redecide(strategyId, composeId),
+    ),
+
   cycle: query
     .input(common.ofStrategy.extend({ composeId: common.id }))
     .output(history.cycleDetail)

@@ -185,3 +185,12 @@ export const performance = z.object({
     expectancyRatio: z.number().nullable(),
   }),
 });
+
+/** A stored cycle decided again by this build; `differences` is empty when it is identical. */
+export const redecision = z.object({
+  strategyId: id,
+  composeId: id,
+  cycleIndex: z.number(),
+  identical: z.boolean(),
+  differences: z.array(z.object({ path: z.string(), stored: z.json(), again: z.json() })),
+});
