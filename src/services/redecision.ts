@@ -1,4 +1,5 @@
 // Decides a stored cycle again from what is stored, and nothing else (I15).
+import { z } from "zod";
 import type { Instruction } from "#domain/cycle.ts";
 import { InvalidInputError } from "#domain/errors.ts";
 import type { Json, JsonObject } from "#domain/json.ts";
@@ -141,7 +142,7 @@ function essence(instruction: Instruction): JsonObject {
 
 /** As JSON has it: what is undefined is not there. */
 function plain(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
+  return z.json().parse(JSON.parse(JSON.stringify(value)));
 }
 
 function compare(stored: Json, again: Json, path = ""): Difference[] {

@@ -468,9 +468,9 @@ test("on PGlite a start delivers again at once what its dead predecessor had cla
     [{}, 1],
     [{ n: "second" }, 0],
   ]);
-  await expect(store.transaction((tx) => held[0]?.settle(tx) ?? Promise.reject())).rejects.toThrow(
-    FencedError,
-  );
+  await expect(
+    store.transaction((tx) => held[0]?.settle(tx) ?? Promise.reject(new Error("nothing is held"))),
+  ).rejects.toThrow(FencedError);
   released.resolve();
 });
 
@@ -487,7 +487,9 @@ test("on PostgreSQL a start leaves the claims of other nodes alone", async () =>
   await vi.waitFor(() => expect(held).toHaveLength(1), soon);
   const second = createWorkQueue({ database: store.database });
   await second.start();
-  await store.transaction((tx) => held[0]?.hold(tx) ?? Promise.reject());
+  await store.transaction(
+    (tx) => held[0]?.hold(tx) ?? Promise.reject(new Error("nothing is held")),
+  );
   await Promise.all([first.stop(0), second.stop(0)]);
 });
 
