@@ -78,7 +78,7 @@ async function run(stage: Stage): Promise<number> {
     // Something hangs; leaving the event loop to empty itself would hang with it.
     process.exit(EXIT.failed);
   }
-  face.note("stopped: strategies are marked cancelled and run on at the next start");
+  face.note("stopped: strategies run on from here at the next start");
   return EXIT.done;
 }
 

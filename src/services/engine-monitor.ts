@@ -32,7 +32,7 @@ export interface MarketPosition {
 
 /** What this node has done; committed work only. */
 export interface Progress {
-  /** Ticks worked on since this node started. */
+  /** Ticks whose cycles were committed, here or elsewhere, since this node started. */
   ticks: number;
   /** Cycles of all strategies, ever. */
   cycles: number;
