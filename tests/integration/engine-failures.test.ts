@@ -488,7 +488,7 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
     await troupe.tick();
     await troupe.define({ decisionAgent: "look" });
     await troupe.tick();
-    expect(seen).toEqual([{ role: "a" }]);
+    expect(seen).toEqual([{ role: "a", readBy: "look" }]);
   });
 
   /** A tick whose fan-out is committed and whose only shard was never done. */

@@ -282,6 +282,15 @@ describe.each(storeKinds)("the journal on %s", (kind) => {
       expect(await versionOf(shardId)).toBe(1);
     });
 
+    test("a tick that was closed without the shard changes nothing", async () => {
+      const { shardId, strategyIds } = await shardOf(2);
+      const closed = "00000000-0000-5000-8000-000000000003";
+      const late = { ...commitOf(shardId, 0, writesOf(strategyIds)), tickId: closed };
+      await expect(createJournal(database).commit(late)).rejects.toThrow(FencedError);
+      expect(await countsOf(strategyIds)).toEqual([0, 0, 0, 0, 0]);
+      expect(await versionOf(shardId)).toBe(0);
+    });
+
     test("a lost claim changes nothing, not even the version", async () => {
       const { shardId, strategyIds } = await shardOf(2);
       const claim = recordingClaim(() => new FencedError("claim is gone"));

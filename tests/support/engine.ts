@@ -403,7 +403,8 @@ function agentOf(name: string, decide: Decide): DecisionAgent {
     name,
     displayName: name,
     description: "",
-    paramsSchema,
+    // What was read for one agent is not what another would have read.
+    paramsSchema: paramsSchema.transform((params) => ({ ...params, readBy: name })),
     decide,
   };
   return agent;

@@ -57,7 +57,12 @@ async function run(): Promise<void> {
 /** What the process before this one left behind. */
 async function findings({ database }: Troupe): Promise<Findings> {
   const query: Query = (statement, params) => database.sql.rows(statement, params);
-  return { violations: await violations(query), committed: await committedActors(query) };
+  const open = await query("select 1 from ticks where status in ('pending', 'running')");
+  return {
+    violations: await violations(query),
+    committed: await committedActors(query),
+    openTicks: open.length,
+  };
 }
 
 /** Every actor as it came out of the database, before its first message. */

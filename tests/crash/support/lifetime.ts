@@ -12,7 +12,7 @@ import {
 } from "#support/invariants.ts";
 import type { CrashStore } from "./crash-stores.ts";
 import { type EndedRun, type Orders, startRun } from "./engine-run.ts";
-import type { RestoredActor } from "./reports.ts";
+import type { Findings, RestoredActor } from "./reports.ts";
 
 export interface Kill {
   boundary: Boundary;
@@ -22,6 +22,7 @@ export interface Kill {
 
 export class Lifetime {
   readonly #store: CrashStore;
+  readonly #openAtStart: number[] = [];
 
   constructor(store: CrashStore) {
     this.#store = store;
@@ -44,6 +45,11 @@ export class Lifetime {
   async finish(orders: Orders, replay: string): Promise<void> {
     const ended = await this.#run(orders, { replay });
     expect(ended, ended.complaints).toMatchObject({ exitCode: 0 });
+  }
+
+  /** Ticks that each process found under way when it started. */
+  get openAtStart(): readonly number[] {
+    return this.#openAtStart;
   }
 
   /** All its rows, once nothing about them breaks an invariant. */
@@ -72,25 +78,26 @@ export class Lifetime {
     await using run = startRun(orders, environment);
     if (killAfterMs !== undefined) run.killAfterRestore(killAfterMs);
     const ended = await run.ended;
-    checkStart(ended);
+    this.#openAtStart.push(checkStart(ended).openTicks);
     await this.#store.settled();
     return ended;
   }
 }
 
 /** I1, I2 and I10 in what the dead process left; I8 in what this one made of it. */
-export function checkStart({ reports, complaints }: EndedRun): void {
+export function checkStart({ reports, complaints }: EndedRun): Findings {
   const opened = reports.find((report) => report.event === "opened");
   const restored = reports.find((report) => report.event === "restored");
   if (opened?.event !== "opened") throw new Error(`it did not open its database:\n${complaints}`);
   expect(opened.violations).toEqual([]);
-  if (restored?.event !== "restored") return;
+  if (restored?.event !== "restored") return opened;
   const actors = new Map(restored.actors.map((actor) => [actor.strategyId, actor]));
   for (const committed of opened.committed) {
     const actor = actors.get(committed.id);
     expect(actor, `strategy ${committed.id} was not restored`).toBeDefined();
     if (actor !== undefined) expectSame(actor, committed);
   }
+  return opened;
 }
 
 function expectSame(actor: RestoredActor, committed: CommittedActor): void {

@@ -25,4 +25,6 @@ export interface RestoredActor {
 export interface Findings {
   violations: string[];
   committed: CommittedActor[];
+  /** Ticks that were under way. */
+  openTicks: number;
 }
