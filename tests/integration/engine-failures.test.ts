@@ -324,6 +324,33 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
     });
   });
 
+  test("a stop asked for just before a shutdown is carried out at the next boot, not forgotten", async () => {
+    let calls = 0;
+    const decide: Decide = () => {
+      calls += 1;
+      return new Promise<Decision>(() => undefined);
+    };
+    const first = await open({ decisions: { decide }, settings: { drainMs: 0 } });
+    const [id = ""] = await members(first, "a");
+    first.clock.step();
+    await vi.waitFor(() => expect(calls).toBe(1));
+    await first.askStop(id, false);
+    await first.stop();
+    expect(await first.strategy(id)).toMatchObject({
+      state: "cancelled",
+      desired_status: "stopped",
+    });
+    await using second = await open({ decisions: { decide } }, first);
+    expect(second.recovered).toMatchObject({ restored: 1, resumed: 0 });
+    await second.until(id, "stopped");
+    expect(await second.strategy(id)).toMatchObject({
+      desired_status: "stopped",
+      stop_reason: "normal_exit",
+      cycle_index: 0,
+    });
+    expect(calls).toBe(1);
+  });
+
   describe("a shard", () => {
     test("whose version another node moved is fenced and done again without loss", async () => {
       const answers = [Promise.withResolvers<Decision>()];
