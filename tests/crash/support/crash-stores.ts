@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { expect, inject, vi } from "vitest";
+import { expect, vi } from "vitest";
 import type { Query } from "#support/invariants.ts";
 import { createPostgresDatabase } from "#support/databases.ts";
 import { runToEnd } from "./engine-run.ts";
@@ -103,8 +103,9 @@ async function withClient<T>(url: string, work: (query: Query) => Promise<T>): P
   }
 }
 
-/** For tests that look into a database which processes have open. */
+/** For tests that look into a PostgreSQL database which processes have open. */
 export function liveQuery(store: CrashStore): Query {
-  const url = store.environment["DATABASE_URL"] ?? inject("postgresUrl");
+  const url = store.environment["DATABASE_URL"];
+  if (url === undefined) throw new Error("only PostgreSQL can be looked at from beside");
   return (statement, params) => withClient(url, (query) => query(statement, params));
 }
