@@ -120,7 +120,14 @@ function bracketed(host: string): string {
 /** One line per variable, for `--help`. */
 export function describeSettings(): string {
   const names = Object.keys(SETTINGS).filter((name): name is Name => name in SETTINGS);
-  return names.map((name) => `  ${name.padEnd(20)} ${SETTINGS[name].help}`).join("\n");
+  return names
+    .map((name) => `  ${name.padEnd(20)} ${SETTINGS[name].help}${defaultOf(name)}`)
+    .join("\n");
+}
+
+function defaultOf(name: Name): string {
+  const parsed = SETTINGS[name].schema.safeParse(undefined);
+  return parsed.success && parsed.data !== undefined ? ` (default ${parsed.data})` : "";
 }
 
 function crashAt(value: string | undefined): Config["crashAt"] {

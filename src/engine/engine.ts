@@ -96,6 +96,9 @@ export class Engine {
   nudge(): void {
     this.#parts.queue.wake("shards");
     this.#scheduler.nudge();
+    void this.#liveSync.look().catch((error: unknown) => {
+      this.#parts.logger.warn({ error: errorMessage(error) }, "could not show a change at once");
+    });
   }
 
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
@@ -121,7 +124,7 @@ export class Engine {
   }
 
   async #resume(shard: ShardHost): Promise<number> {
-    return shard.resumeCancelled().catch((error: unknown) => {
+    return shard.resumeCancelled(null).catch((error: unknown) => {
       // Another node was faster; the shard's next message reads again.
       this.#parts.logger.warn(
         { shardId: shard.id, error: errorMessage(error) },
@@ -153,6 +156,10 @@ export class Engine {
     }
     const shard = this.directory.shard(head);
     await shard.synchronise(head);
+    if (claim.body["kind"] === "resume") {
+      await shard.resumeCancelled(claim);
+      return;
+    }
     if (claim.body["kind"] === "command") {
       const definition = await store.definition(head.definitionId);
       await shard.command(claim, textOf(claim, "strategyId"), definition);

@@ -1,9 +1,11 @@
 import type { Directory } from "./directory.ts";
+import type { StrategyFigures } from "#ports/store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
 /**
  * Shows what this node did not commit itself: strategies just created, and what other nodes of the
  * same database did. Costs one small read per look, and rows of those shards only that moved.
+ * A node that leaves marks its strategies cancelled; whoever stays has them run on.
  */
 export class LiveSync {
   readonly #parts: EngineParts;
@@ -30,6 +32,7 @@ export class LiveSync {
     });
     if (moved.length > 0) {
       const figures = await store.figures(moved.map(({ id }) => id));
+      await this.#runOn(figures);
       live.committed(
         figures.map((strategy) => {
           const known = live.get(strategy.strategyId);
@@ -44,5 +47,13 @@ export class LiveSync {
     for (const { id, version, rosterVersion } of heads) {
       this.#shown.set(id, { version, rosterVersion });
     }
+  }
+
+  async #runOn(figures: readonly StrategyFigures[]): Promise<void> {
+    const left = figures.filter(({ state }) => state === "cancelled");
+    const shardIds = new Set(left.map(({ shardId }) => shardId));
+    // In mailbox order like all work on a shard; a second message finds nothing left to do.
+    const messages = [...shardIds].map((key) => ({ key, body: { kind: "resume" } }));
+    if (messages.length > 0) await this.#parts.queue.send("shards", messages);
   }
 }

@@ -114,16 +114,16 @@ export class ShardHost {
     await store.isolate(strategyId, "its stored snapshot cannot be restored");
   }
 
-  /** At boot: members a shutdown left `cancelled` run again. Returns how many. */
-  async resumeCancelled(): Promise<number> {
-    return this.#changeAll("cancelled", (resident, batch) => {
+  /** Members that a shutdown left `cancelled` run again. Returns how many. */
+  async resumeCancelled(claim: Claim | null): Promise<number> {
+    return this.#changeAll({ value: "cancelled", claim }, (resident, batch) => {
       if (resident.wantsToRun) this.#resume(resident, batch);
     });
   }
 
   /** At shutdown: running members become `cancelled`, positions untouched (I9). Returns how many. */
   async cancel(reason: string): Promise<number> {
-    return this.#changeAll("running", (resident, batch) => {
+    return this.#changeAll({ value: "running", claim: null }, (resident, batch) => {
       const { context } = resident;
       const stop = { stopReason: "cancelled", stopReasonDetail: reason } as const;
       batch.add(resident, {
@@ -135,7 +135,7 @@ export class ShardHost {
   }
 
   async #changeAll(
-    value: "running" | "cancelled",
+    { value, claim }: { value: "running" | "cancelled"; claim: Claim | null },
     change: (resident: Resident, batch: ShardBatch) => void,
   ): Promise<number> {
     const batch = new ShardBatch();
@@ -143,7 +143,7 @@ export class ShardHost {
       if (resident.value === value) change(resident, batch);
     }
     const changed = batch.writes.length;
-    if (changed > 0) await this.#commit(batch, { claim: null, tickId: null });
+    if (changed > 0 || claim !== null) await this.#commit(batch, { claim, tickId: null });
     return changed;
   }
 

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import { ms, number, numberOrNull, oneOf, oneOfOrNull, plain, text } from "./rows.ts";
 
 const figures = `
-  select s.id, s.strategy_definition_id, s.state, s.stop_reason, a.seq, s.cycle_index,
+  select s.id, s.strategy_definition_id, s.shard_id, s.state, s.stop_reason, a.seq, s.cycle_index,
     ${ms("s.last_execution_time")} as last_execution_time, ${plain("s.total_value")} as total_value,
     ${plain("s.current_balance")} as cash, ${plain("s.realized_pnl")} as realized_pnl,
     ${plain("s.unrealized_pnl")} as unrealized_pnl
@@ -18,6 +18,7 @@ export function createFiguresStore({ sql }: Database): Pick<EngineStore, "figure
       return rows.map((row) => ({
         strategyId: text(row, "id"),
         definitionId: text(row, "strategy_definition_id"),
+        shardId: text(row, "shard_id"),
         state: oneOf(row, "state"),
         stopReason: oneOfOrNull(row, "stop_reason"),
         seq: number(row, "seq"),

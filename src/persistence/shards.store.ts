@@ -22,7 +22,6 @@ export type ShardStore = Pick<
   | "shardHeads"
   | "members"
   | "actors"
-  | "figures"
   | "recorded"
   | "isolate"
   | "dismiss"
@@ -37,14 +36,6 @@ export const stopForError = `
     stop_command_id = null, stop_close_positions = null, stop_request_reason = null,
     updated_at = now()
   where id = $1`;
-
-const figures = `
-  select s.id, s.strategy_definition_id, s.state, s.stop_reason, a.seq, s.cycle_index,
-    ${ms("s.last_execution_time")} as last_cycle_at, ${plain("s.total_value")} as total_value,
-    ${plain("s.current_balance")} as cash, ${plain("s.realized_pnl")} as realized_pnl,
-    ${plain("s.unrealized_pnl")} as unrealized_pnl
-  from strategies s join actor_snapshots a on a.strategy_id = s.id
-  where s.shard_id = any($1::uuid[]) and s.archived_at is null`;
 
 const headColumns = "id, definition_id, version, roster_version, fanned_tick_id";
 
@@ -79,9 +70,6 @@ export function createShardStore(database: Database): ShardStore {
       );
       return rows.map(actorOf);
     },
-    async figures(shardIds) {
-      return (await sql.rows(figures, [shardIds])).map(figuresOf);
-    },
     async recorded(tickId, strategyIds) {
       const rows = await sql.rows(
         `select strategy_id from strategy_compose_cycles
@@ -106,22 +94,6 @@ export function createShardStore(database: Database): ShardStore {
       }),
     dismiss: (claim) => database.transactional((tx) => claim.settle(tx.transaction)),
     raiseAlert: (alert) => raiseAlerts(sql, [alert]),
-  };
-}
-
-function figuresOf(row: Row): StrategyFigures {
-  return {
-    strategyId: text(row, "id"),
-    definitionId: text(row, "strategy_definition_id"),
-    state: oneOf(row, "state"),
-    stopReason: oneOfOrNull(row, "stop_reason"),
-    seq: number(row, "seq"),
-    cycleIndex: number(row, "cycle_index"),
-    lastCycleAt: numberOrNull(row, "last_cycle_at"),
-    totalValue: text(row, "total_value"),
-    cash: text(row, "cash"),
-    realizedPnl: text(row, "realized_pnl"),
-    unrealizedPnl: text(row, "unrealized_pnl"),
   };
 }
 

@@ -15,6 +15,8 @@ export interface StrategyEdit {
   description?: string;
   /** The whole of the new params, validated by the caller. */
   params?: JsonObject;
+  /** The version those were made from: an edit meanwhile is a conflict, not overwritten. */
+  paramsVersion?: number;
   tags?: string[];
   riskLevel?: RiskLevel;
 }
@@ -57,6 +59,10 @@ const subject = `
 export function updateStrategy(database: Database, edit: StrategyEdit): Promise<number> {
   return database.transactional(async (sql) => {
     const { paramsVersion } = await lockSubject(sql, edit.strategyId);
+    if (edit.paramsVersion !== undefined && edit.paramsVersion !== paramsVersion) {
+      const message = `expected params version ${edit.paramsVersion} of strategy ${edit.strategyId}, was ${paramsVersion}: somebody else has edited them, read them again`;
+      throw new DomainError("VERSION_CONFLICT", message);
+    }
     const version = edit.params === undefined ? paramsVersion : paramsVersion + 1;
     await sql.run(
       `update strategies set

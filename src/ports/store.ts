@@ -54,6 +54,7 @@ export interface StoredActor {
 export interface StrategyFigures {
   strategyId: string;
   definitionId: string;
+  shardId: string;
   state: StrategyState;
   stopReason: StopReason | null;
   /** +1 per commit of this strategy. */

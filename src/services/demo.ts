@@ -3,29 +3,35 @@ import type { StrategyService, NewStrategyRequest } from "./strategies.ts";
 
 const BALANCE = "10000";
 
-const conviction = (name: string, params: NewStrategyRequest["params"] = {}) =>
+const member = (name: string, params: NewStrategyRequest["params"] = {}) =>
   ({ name, params, initialBalance: BALANCE, tags: ["demo"] }) satisfies NewStrategyRequest;
 
 /** Twelve strategies that disagree: the same analysis, different characters. */
 const CASTS: Readonly<Record<string, readonly NewStrategyRequest[]>> = {
   multi_agent_btc_daily: [
-    conviction("By the book"),
-    conviction("Patient", { buy_threshold: 60, full_sell_threshold: 40 }),
-    conviction("Eager", { buy_threshold: 45, full_sell_threshold: 35 }),
-    conviction("Quick to double down", {
+    member("By the book"),
+    member("Patient", { buy_threshold: 60, full_sell_threshold: 40 }),
+    member("Eager", { buy_threshold: 45, full_sell_threshold: 35 }),
+    member("Quick to double down", {
       consecutive_signal_threshold: 5,
       acceleration_multiplier_max: 5,
     }),
-    conviction("Fearless", { fg_circuit_breaker_threshold: 0, fg_position_adjust_threshold: 0 }),
-    conviction("Nervous", { fg_circuit_breaker_threshold: 35, full_sell_threshold: 49 }),
+    member("Sceptic", { buy_threshold: 70, full_sell_threshold: 55 }),
+    member("True believer", {
+      buy_threshold: 40,
+      full_sell_threshold: 10,
+      consecutive_signal_threshold: 3,
+      acceleration_multiplier_min: 3,
+      acceleration_multiplier_max: 5,
+    }),
   ],
   momentum_regime_btc_daily: [
-    conviction("Trend rider"),
-    conviction("Half risk", { base_risk_pct: 1 }),
-    conviction("Double risk", { base_risk_pct: 4 }),
-    conviction("Only strong signals", { min_signal_strength: 0.75 }),
-    conviction("Long targets", { default_tp_rr: 3, min_tp_rr: 2 }),
-    conviction("Cooling off for a week", { cooldown_minutes: 10_080 }),
+    member("Trend rider"),
+    member("Half risk", { base_risk_pct: 1 }),
+    member("Double risk", { base_risk_pct: 4 }),
+    member("Fair weather", { extreme_regime_threshold: 60 }),
+    member("Close stops", { max_sl_distance_pct: 10 }),
+    member("A month to cool off", { cooldown_minutes: 43_200 }),
   ],
 };
 
@@ -43,11 +49,11 @@ export async function seedDemo(
   );
   const wanted = Array.from({ length: count ?? troupe.length }, (_, index) => index).flatMap(
     (index) => {
-      const member = troupe[index % troupe.length];
-      return member === undefined ? [] : [numbered(member, Math.floor(index / troupe.length))];
+      const chosen = troupe[index % troupe.length];
+      return chosen === undefined ? [] : [numbered(chosen, Math.floor(index / troupe.length))];
     },
   );
-  for (const [definition, members] of Map.groupBy(wanted, (member) => member.definition)) {
+  for (const [definition, members] of Map.groupBy(wanted, (chosen) => chosen.definition)) {
     for (let start = 0; start < members.length; start += CHUNK) {
       const requests = members.slice(start, start + CHUNK).map(({ request }) => request);
       await strategies.createAll(definition, owner, requests);

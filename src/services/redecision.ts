@@ -1,8 +1,7 @@
 // Decides a stored cycle again from what is stored, and nothing else (I15).
-import { z } from "zod";
 import type { Instruction } from "#domain/cycle.ts";
 import { InvalidInputError } from "#domain/errors.ts";
-import type { Json, JsonObject } from "#domain/json.ts";
+import { throughJson, type Json, type JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
 import type { Ledger, Position } from "#domain/portfolio.ts";
 import { decisionInput, executeDecision, openCycle } from "#engine/cycle.ts";
@@ -69,8 +68,8 @@ export async function redecide(
   const decision = await agent.decide(decisionInput(frame, analysis, params));
   const again = (await executeDecision(frame, decision)).cycle;
   const differences = compare(
-    { decision: plain(cycle.decision), instructions: cycle.instructions.map(essence) },
-    { decision: plain(again.decision), instructions: again.instructions.map(essence) },
+    { decision: throughJson(cycle.decision), instructions: cycle.instructions.map(essence) },
+    { decision: throughJson(again.decision), instructions: again.instructions.map(essence) },
   );
   const { cycleIndex } = cycle;
   return { strategyId, composeId, cycleIndex, identical: differences.length === 0, differences };
@@ -138,11 +137,6 @@ function essence(instruction: Instruction): JsonObject {
     averagePrice,
     fee,
   };
-}
-
-/** As JSON has it: what is undefined is not there. */
-function plain(value: unknown): Json {
-  return z.json().parse(JSON.parse(JSON.stringify(value)));
 }
 
 function compare(stored: Json, again: Json, path = ""): Difference[] {

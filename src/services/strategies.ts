@@ -95,7 +95,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
     async update(
       strategyId: string,
       edit: { actor: string; name?: string; description?: string; params?: JsonObject },
-      current: { definition: Definition; params: JsonObject },
+      current: { definition: Definition; params: JsonObject; paramsVersion: number },
     ): Promise<number> {
       const params =
         edit.params === undefined
@@ -110,7 +110,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
         actor: edit.actor,
         ...(edit.name === undefined ? {} : { name: edit.name }),
         ...(edit.description === undefined ? {} : { description: edit.description }),
-        ...(params === undefined ? {} : { params }),
+        ...(params === undefined ? {} : { params, paramsVersion: current.paramsVersion }),
       });
       onChange();
       return version;

@@ -139,7 +139,8 @@ describe("the feed behind it", () => {
   function strategy(strategyId: string, seq: number): LiveStrategy {
     return {
       strategyId,
-      definitionId: "d",
+      shardId: "00000000-0000-4000-8000-000000000003",
+    definitionId: "d",
       state: "running",
       stopReason: null,
       seq,

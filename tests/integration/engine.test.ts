@@ -110,7 +110,10 @@ describe.each(storeKinds)("the engine on %s", (kind) => {
       const [id = ""] = await troupe.create(definition, "before");
       await troupe.tick();
       const edit = { actor: "test", params: { role: "after" } };
-      await troupe.services.strategies.update(id, edit, { definition, params: {} });
+      const current = { definition, params: {}, paramsVersion: 1 };
+      await troupe.services.strategies.update(id, edit, current);
+      const late = troupe.services.strategies.update(id, edit, current);
+      await expect(late).rejects.toMatchObject({ code: "VERSION_CONFLICT" });
       await troupe.tick();
       expect(seen).toEqual(["before", "after"]);
       expect((await troupe.cycles(id)).map((cycle) => cycle["params_version"])).toEqual([1, 2]);

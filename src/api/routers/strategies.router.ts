@@ -38,9 +38,13 @@ export const strategiesRouter = router({
     .output(schema.strategy)
     .mutation(async ({ ctx: { services }, input: { strategyId, ...edit } }) => {
       const { email: actor } = await services.localUser();
-      const { definitionId, params } = await services.strategies.get(strategyId);
+      const { definitionId, params, paramsVersion } = await services.strategies.get(strategyId);
       const definition = await services.definitions.get(definitionId);
-      await services.strategies.update(strategyId, { ...edit, actor }, { definition, params });
+      await services.strategies.update(
+        strategyId,
+        { ...edit, actor },
+        { definition, params, paramsVersion },
+      );
       return withPending(await services.strategies.get(strategyId));
     }),
 

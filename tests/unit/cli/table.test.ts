@@ -126,6 +126,7 @@ function monitorOver(live: LiveStore, finished = false) {
 function strategy(strategyId: string, totalValue: string, cycleIndex: number): LiveStrategy {
   return {
     strategyId,
+    shardId: "00000000-0000-4000-8000-000000000003",
     definitionId: "d",
     state: "running",
     stopReason: null,
