@@ -106,7 +106,7 @@ describe.each<StoreKind>(["pglite", "postgres"])("I9: SIGTERM on %s", (kind) => 
       ...PACE,
       TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS),
     };
-    const stop = { name: "Nervous", commandId: "0f5c2a34-30f4-4d8e-9d13-5a0b6f7c1d22" };
+    const stop = { name: "Sceptic", commandId: "0f5c2a34-30f4-4d8e-9d13-5a0b6f7c1d22" };
     await using first = startRun({ ...serve, stop }, environment);
     await vi.waitFor(() => expect(workOf(first)).toBeGreaterThan(60), { timeout: 60_000 });
     first.child.kill("SIGTERM");
