@@ -75,7 +75,7 @@ async function attempt(
     await sql.run("rollback to savepoint members");
     return { error };
   }
-  await sql.run("release savepoint members");
+  // Not released: the commit does that, and a later savepoint of the same name only hides it.
   return null;
 }
 
