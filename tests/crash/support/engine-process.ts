@@ -95,7 +95,7 @@ function reportWork({ engine }: Troupe): void {
       if (isOwn && cycleIndex > (latest.get(strategyId) ?? cycleIndex)) cycles += 1;
       latest.set(strategyId, cycleIndex);
     }
-    report({ event: "worked", cycles });
+    if (cycles > 0) report({ event: "worked", cycles });
   });
 }
 

@@ -18,14 +18,19 @@ export interface EndedRun {
   complaints: string;
 }
 
+export interface Later {
+  ms: number;
+  after: "restored" | "worked";
+}
+
 export interface EngineRun extends AsyncDisposable {
   child: ChildProcess;
   reports: readonly Report[];
   ended: Promise<EndedRun>;
   /** Resolves with the first report of that kind. */
   heard(event: Report["event"]): Promise<Report>;
-  /** Kills it some time after it has restored its actors. */
-  killAfterRestore(ms: number): void;
+  /** Kills it some time after it has restored its actors, or after its first cycles. */
+  killLater(later: Later): void;
 }
 
 const PROGRAM = fileURLToPath(new URL("engine-process.ts", import.meta.url));
@@ -71,8 +76,8 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       if (found === undefined) throw new Error(`it ended before "${event}":\n${logged.join("\n")}`);
       return found;
     },
-    killAfterRestore(ms) {
-      heard.once("restored", () => setTimeout(() => child.kill("SIGKILL"), ms).unref());
+    killLater({ ms, after }) {
+      heard.once(after, () => setTimeout(() => child.kill("SIGKILL"), ms).unref());
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");

@@ -11,7 +11,7 @@ import {
   violations,
 } from "#support/invariants.ts";
 import type { CrashStore } from "./crash-stores.ts";
-import { type EndedRun, type Orders, startRun } from "./engine-run.ts";
+import { type EndedRun, type Later, type Orders, startRun } from "./engine-run.ts";
 import type { Findings, RestoredActor } from "./reports.ts";
 
 export interface Kill {
@@ -35,9 +35,9 @@ export class Lifetime {
     expect(ended, `no death at ${crashAt}`).toMatchObject({ signal: "SIGKILL" });
   }
 
-  /** Kills a process some time after it began to work; false when it was faster than that. */
-  async dieAfter(ms: number, orders: Orders, replay: string): Promise<boolean> {
-    const ended = await this.#run(orders, { replay, killAfterMs: ms });
+  /** Kills a process at some moment; false when it was done before. */
+  async dieLater(later: Later, orders: Orders, replay: string): Promise<boolean> {
+    const ended = await this.#run(orders, { replay, later });
     return ended.signal === "SIGKILL";
   }
 
@@ -66,17 +66,17 @@ export class Lifetime {
 
   async #run(
     orders: Orders,
-    { replay, crashAt, killAfterMs }: { replay: string; crashAt?: string; killAfterMs?: number },
+    { replay, crashAt, later }: { replay: string; crashAt?: string; later?: Later },
   ): Promise<EndedRun> {
     const environment = {
       ...this.#store.environment,
       TROUPE_REPLAY_FILE: replay,
       ...(crashAt === undefined ? {} : { TROUPE_CRASH_AT: crashAt }),
       // Slow enough that a kill by the clock finds it at work.
-      ...(killAfterMs === undefined ? {} : { TROUPE_REPLAY_SPEED: "50" }),
+      ...(later === undefined ? {} : { TROUPE_REPLAY_SPEED: "50" }),
     };
     await using run = startRun(orders, environment);
-    if (killAfterMs !== undefined) run.killAfterRestore(killAfterMs);
+    if (later !== undefined) run.killLater(later);
     const ended = await run.ended;
     this.#openAtStart.push(checkStart(ended).openTicks);
     await this.#store.settled();
