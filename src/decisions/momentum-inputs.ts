@@ -8,7 +8,6 @@ export const regimeReadingSchema = z.object({
   /** Normalised indicators the score was made of, −1..1, by indicator name. */
   components: z.record(z.string(), z.number()),
 });
-export type RegimeReading = z.infer<typeof regimeReadingSchema>;
 
 /** One symbol as the agent `ta_momentum` sees it. */
 export const momentumOpportunitySchema = z.object({
@@ -37,4 +36,3 @@ export const momentumReadingSchema = z.object({
   /** By symbol. */
   assets: z.record(z.string(), momentumOpportunitySchema),
 });
-export type MomentumReading = z.infer<typeof momentumReadingSchema>;

@@ -1,19 +1,8 @@
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
-import type { EngineStore, Member, ShardHead, StoredActor, StrategyFigures } from "#ports/store.ts";
+import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
 import { raiseAlerts } from "./alerts.store.ts";
 import type { Database } from "./database.ts";
-import {
-  flag,
-  json,
-  ms,
-  number,
-  numberOrNull,
-  oneOf,
-  oneOfOrNull,
-  plain,
-  text,
-  textOrNull,
-} from "./rows.ts";
+import { flag, json, number, oneOf, text, textOrNull } from "./rows.ts";
 import type { Row } from "./sql.ts";
 
 export type ShardStore = Pick<

@@ -140,7 +140,7 @@ describe("the feed behind it", () => {
     return {
       strategyId,
       shardId: "00000000-0000-4000-8000-000000000003",
-    definitionId: "d",
+      definitionId: "d",
       state: "running",
       stopReason: null,
       seq,
