@@ -7,14 +7,7 @@ import type { Row } from "./sql.ts";
 
 export type ShardStore = Pick<
   EngineStore,
-  | "shardHead"
-  | "shardHeads"
-  | "members"
-  | "actors"
-  | "recorded"
-  | "isolate"
-  | "dismiss"
-  | "raiseAlert"
+  "shardHead" | "shardHeads" | "members" | "actors" | "isolate" | "dismiss" | "raiseAlert"
 >;
 
 /** Marks a strategy stopped by an error; its snapshot stays as it is. Params: id, detail. */
@@ -58,14 +51,6 @@ export function createShardStore(database: Database): ShardStore {
         [strategyIds],
       );
       return rows.map(actorOf);
-    },
-    async recorded(tickId, strategyIds) {
-      const rows = await sql.rows(
-        `select strategy_id from strategy_compose_cycles
-         where strategy_id = any($2::uuid[]) and tick_id = $1`,
-        [tickId, strategyIds],
-      );
-      return new Set(rows.map((row) => text(row, "strategy_id")));
     },
     isolate: (strategyId, detail) =>
       database.transactional(async (tx) => {

@@ -25,7 +25,6 @@ export type TickStore = Pick<
   | "commitAnalysis"
   | "failTick"
   | "tickInput"
-  | "unsettledShards"
   | "closeTick"
   | "giveUpAnalysis"
   | "renewDeadlines"
@@ -185,15 +184,6 @@ export function createTickStore(database: Database, queue: WorkQueue): TickStore
         );
       }),
     tickInput: (tickId) => readTickInput(sql, tickId),
-    async unsettledShards(tickId) {
-      const rows = await sql.rows(
-        `select sh.id from ticks t
-         join shards sh on sh.definition_id = t.definition_id and sh.fanned_tick_id = t.id
-         where t.id = $1 and sh.settled_tick_id is distinct from t.id order by sh.number`,
-        [tickId],
-      );
-      return rows.map((row) => text(row, "id"));
-    },
     async closeTick(tickId) {
       await sql.run(complete, [tickId]);
       const [row] = await sql.rows(

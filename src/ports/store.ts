@@ -167,8 +167,6 @@ export interface EngineStore {
   /** Settles the tick's job and marks it failed: nothing to analyse (no price at all, unknown agent). */
   failTick(claim: Claim, tickId: string, error: { code: string; message: string }): Promise<void>;
   tickInput(tickId: string): Promise<TickInput | null>;
-  /** Shards of a running tick that have not settled it. */
-  unsettledShards(tickId: string): Promise<string[]>;
   /**
    * Closes a running tick: `completed` when every shard settled; `timed_out` when the database's clock
    * is past its deadline: from then on the missing shards cannot write for it. Otherwise leaves it
@@ -192,8 +190,6 @@ export interface EngineStore {
   actors(strategyIds: readonly string[]): Promise<StoredActor[]>;
   /** Of all members of these shards. */
   figures(shardIds: readonly string[]): Promise<StrategyFigures[]>;
-  /** Which of these strategies already have a cycle for the tick (I2). */
-  recorded(tickId: string, strategyIds: readonly string[]): Promise<Set<string>>;
   /**
    * A strategy whose stored snapshot cannot be restored: stopped with reason `error` and an alert, its
    * snapshot left as it is for whoever repairs it.

@@ -184,9 +184,6 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
         message: { body: { kind: "tick", tickId: commit.tick.id } },
         inTransaction: true,
       });
-      expect((await engine.unsettledShards(commit.tick.id)).toSorted()).toEqual(
-        shardIds.toSorted(),
-      );
     });
 
     test("gives back exactly what was analysed, by the definition of that time", async () => {
@@ -236,7 +233,6 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
       const tickId = await startTick(definition.id);
       expect(await engine.closeTick(tickId)).toBe("running");
       await settle(definition.id, tickId);
-      expect(await engine.unsettledShards(tickId)).toEqual([]);
       expect(await engine.closeTick(tickId)).toBe("completed");
       expect(await engine.closeTick(tickId)).toBe("completed");
       const [row] = await database.sql.rows(
@@ -307,15 +303,5 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
       [subject],
     );
     expect(rows).toEqual([{ message: "older price", occurrences: 2 }]);
-  });
-
-  test("the strategies that have a cycle for a tick are known by it", async () => {
-    const { definition, strategyIds } = await populated(3);
-    const tickId = await startTick(definition.id);
-    await settle(definition.id, tickId);
-    expect(await engine.recorded(tickId, strategyIds.slice(1))).toEqual(
-      new Set(strategyIds.slice(1)),
-    );
-    expect(await engine.recorded(randomUUID(), strategyIds)).toEqual(new Set());
   });
 });
