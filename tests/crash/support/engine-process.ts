@@ -1,5 +1,6 @@
 // The whole product in a process that a test can kill: opened from the environment as `troupe start`
 // opens it, run to the end of its replay, closed. It reports to its parent in lines of JSON.
+import { Socket } from "node:net";
 import { z } from "zod";
 import { readConfig } from "#config/config.ts";
 import { valuePortfolio } from "#domain/ledger.ts";
@@ -27,8 +28,14 @@ const options = {
   ...(given.shardSize === undefined ? {} : { shardSize: given.shardSize }),
 };
 
+dieWithParent();
 if (given.mode === "seed") await seed();
 else await run();
+
+function dieWithParent(): void {
+  process.stdin.once("close", () => process.kill(process.pid, "SIGKILL")).resume();
+  if (process.stdin instanceof Socket) process.stdin.unref();
+}
 
 async function seed(): Promise<void> {
   await using store = await openStore(options);

@@ -44,7 +44,8 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       TROUPE_LOG_LEVEL: "warn",
       ...environment,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    // It ends itself when its standard input does: a killed test leaves no engine behind.
+    stdio: ["pipe", "pipe", "pipe"],
   });
   const reports: Report[] = [];
   const logged: string[] = [];
