@@ -143,10 +143,22 @@ export function executeClosing(frame: CycleFrame): CycleOutcome | Promise<CycleO
   );
 }
 
-/** The record of a cycle that could not decide or execute: no orders, decision state untouched. */
+/** No decision, so no order of its own; what protects the money still acts (I12). */
+export function executeFailure(
+  frame: CycleFrame,
+  error: CycleError,
+): CycleOutcome | Promise<CycleOutcome> {
+  return trade(frame, frame.opening.exits, (booked) => failed(frame, booked, error));
+}
+
+/** The record of a cycle that could do nothing at all: no orders, decision state untouched. */
 export function failCycle(frame: CycleFrame, error: CycleError): CycleOutcome {
   const untouched = { ledger: frame.opening.ledger, instructions: [], legs: [], skipped: [] };
-  return conclude(frame, untouched, {
+  return failed(frame, untouched, error);
+}
+
+function failed(frame: CycleFrame, booked: Booked, error: CycleError): CycleOutcome {
+  return conclude(frame, booked, {
     status: "failed",
     rationale: `${frame.cause === "stop" ? "positions not closed" : "no decision"}: ${error.message}`,
     decision: null,

@@ -14,6 +14,7 @@ import {
   decisionInput,
   executeClosing,
   executeDecision,
+  executeFailure,
   failCycle,
   type CycleError,
   type CycleFrame,
@@ -155,7 +156,7 @@ export class StrategyRuntime {
   #fail(strategyId: string, error: CycleError): void {
     const work = this.#work.get(strategyId);
     if (work === undefined) return;
-    this.#run(strategyId, work, () => failCycle(work.frame, error));
+    this.#run(strategyId, work, () => executeFailure(work.frame, error));
   }
 
   #run(strategyId: string, work: Work, effect: () => CycleOutcome | Promise<CycleOutcome>): void {
