@@ -24,6 +24,7 @@ export default defineConfig({
       project("property", { timeoutMs: 60_000 }),
       project("integration", { timeoutMs: 60_000, postgres: true }),
       project("api", { timeoutMs: 60_000, postgres: true }),
+      project("faults", { timeoutMs: 180_000, serial: true, postgres: true }),
       project("crash", { timeoutMs: 180_000, serial: true, postgres: true }),
     ],
   },
