@@ -1,31 +1,38 @@
 // Run by boot.ts in a process of its own: opens the database as a restarted node would, and says how
 // long it takes until the first tick can run and what the restored strategies weigh.
 import { z } from "zod";
-import { openPlace, setStage } from "./stage.ts";
 import type { BootMeasure } from "./boot.ts";
+import { heapUsed } from "./heap.ts";
+import { openPlace, setStage } from "./stage.ts";
+import { runTicks } from "./whole-engine.ts";
 
-const placeSchema = z.union([
-  z.object({ kind: z.literal("postgres"), url: z.string() }),
-  z.object({ kind: z.literal("pglite"), folder: z.string() }),
-]);
+const argument = z.object({
+  place: z.union([
+    z.object({ kind: z.literal("postgres"), url: z.string() }),
+    z.object({ kind: z.literal("pglite"), folder: z.string() }),
+  ]),
+  startAt: z.number(),
+  ticks: z.number(),
+});
 
 async function measure(): Promise<BootMeasure> {
-  const place = placeSchema.parse(JSON.parse(process.argv[2] ?? ""));
+  const { place, startAt, ticks } = argument.parse(JSON.parse(process.argv[2] ?? ""));
   await using store = await openPlace(place);
   // A read before: cold caches of the server would count for whoever comes first.
   await readAll();
   const readStartedAt = performance.now();
   await readAll();
   const readMs = performance.now() - readStartedAt;
-  const startAt = Number(process.argv[3]);
-  const stage = await setStage(store, { place, startAt, keepEveryNth: 1 });
+  const stage = await setStage(store, { place, startAt, keepEveryNth: Infinity });
   const emptyHeap = heapUsed();
   const startedAt = performance.now();
-  const report = await stage.engine.start();
+  const { restored: strategies } = await stage.engine.start();
   const bootMs = performance.now() - startedAt;
-  const heap = heapUsed() - emptyHeap;
+  const heapBytes = heapUsed() - emptyHeap;
+  if (ticks > 0) await runTicks(stage, { ticks, strategies });
+  const steadyHeapBytes = ticks > 0 ? heapUsed() - emptyHeap : null;
   await stage.engine.stop("measured");
-  return { strategies: report.restored, readMs, bootMs, heapBytes: heap };
+  return { strategies, readMs, bootMs, heapBytes, steadyHeapBytes };
 
   async function readAll(): Promise<void> {
     await store.database.sql.rows(
@@ -36,12 +43,6 @@ async function measure(): Promise<BootMeasure> {
        where s.archived_at is null`,
     );
   }
-}
-
-function heapUsed(): number {
-  globalThis.gc?.();
-  globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
 }
 
 console.log(JSON.stringify(await measure()));

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -15,6 +15,8 @@ export interface Databases extends AsyncDisposable {
   postmaster: number | null;
   create(name: string): Promise<Place>;
   /** An independent copy; nobody may have the original open. */
+  clone(place: Place, name: string): Promise<Place>;
+  /** An independent copy, in memory if it is PGlite's, opened for the scenarios that only write. */
   copy(place: Place, name: string): Promise<DatabaseCopy>;
 }
 
@@ -31,17 +33,21 @@ async function startServer(): Promise<Databases> {
   const server = await startPostgres({ settings: { shared_buffers: "1GB" } });
   const urlOf = (name: string): string =>
     Object.assign(new URL(server.url), { pathname: name }).href;
+  const clone = async (place: Place, name: string): Promise<{ kind: "postgres"; url: string }> => {
+    if (place.kind !== "postgres") throw new Error("expected a database of this server");
+    const original = new URL(place.url).pathname.slice(1);
+    await runSql(server.url, `create database ${name} template ${original}`);
+    return { kind: "postgres", url: urlOf(name) };
+  };
   return {
     postmaster: await server.pid(),
     async create(name) {
       await runSql(server.url, `create database ${name}`);
       return { kind: "postgres", url: urlOf(name) };
     },
+    clone,
     async copy(place, name) {
-      if (place.kind !== "postgres") throw new Error("expected a database of this server");
-      const original = new URL(place.url).pathname.slice(1);
-      await runSql(server.url, `create database ${name} template ${original}`);
-      const url = urlOf(name);
+      const { url } = await clone(place, name);
       const database = await openDatabase({ kind: "postgres", url, poolMax: CONNECTIONS });
       const connections = await Promise.all(
         Array.from({ length: CONNECTIONS }, () => connectPostgres(url)),
@@ -61,6 +67,11 @@ async function startFolder(): Promise<Databases> {
   return {
     postmaster: null,
     create: (name) => Promise.resolve({ kind: "pglite", folder: join(root, name) }),
+    async clone(place, name) {
+      if (place.kind !== "pglite") throw new Error("expected a folder of PGlite");
+      await cp(place.folder, join(root, name), { recursive: true });
+      return { kind: "pglite", folder: join(root, name) };
+    },
     async copy(place) {
       if (place.kind !== "pglite") throw new Error("expected a folder of PGlite");
       const dataDir = join(place.folder, "pglite");

@@ -1,14 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
+import type { Profiler } from "node:inspector";
 import { Session } from "node:inspector/promises";
 import { join } from "node:path";
 
 /** Profiles this process between `start` and `stop`, any number of times: one file each. */
 export interface CpuProfile {
   start(): Promise<void>;
-  stop(): Promise<void>;
+  stop(): Promise<Profiler.Profile>;
 }
 
-export async function createCpuProfile(folder: string): Promise<CpuProfile> {
+export async function createCpuProfile(folder: string, name: string): Promise<CpuProfile> {
   await mkdir(folder, { recursive: true });
   const session = new Session();
   session.connect();
@@ -19,7 +20,8 @@ export async function createCpuProfile(folder: string): Promise<CpuProfile> {
     async stop() {
       const { profile } = await session.post("Profiler.stop");
       number += 1;
-      await writeFile(join(folder, `engine-${number}.cpuprofile`), JSON.stringify(profile));
+      await writeFile(join(folder, `${name}-${number}.cpuprofile`), JSON.stringify(profile));
+      return profile;
     },
   };
 }

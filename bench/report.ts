@@ -1,82 +1,61 @@
 import Table from "cli-table3";
-import type { BootMeasure } from "./boot.ts";
-import type { Round, Sample } from "./rounds.ts";
+import { engineBars, perSecond, ratio, type Bar } from "./bars.ts";
+import type { EngineMeasures } from "./engine-measures.ts";
+import type { Round } from "./rounds.ts";
 import { median } from "./statistics.ts";
 
-export interface Result {
-  database: "postgres" | "pglite";
-  strategies: number;
-  rounds: Round[];
-  boots: BootMeasure[];
-  /** Agent runs per tick, by agent. */
-  agentRunsPerTick: Record<string, number>;
-}
-
-interface Bar {
-  name: string;
-  value: number;
-  unit: string;
-  goal: string;
-  isMet: boolean;
-}
-
-type Scenario = "raw" | "rawPerCycle" | "flush" | "engine";
-
-const NAMES: Readonly<Record<Scenario, string>> = {
+const NAMES = {
   raw: "raw limit: journal's statements, bare driver",
   rawPerCycle: "raw, one transaction per cycle",
   flush: "one ORM flush per cycle",
   engine: "whole engine",
 };
 
-export function perSecond({ cycles, ms }: Sample): number {
-  return (cycles / ms) * 1000;
+export function printEngine(measures: EngineMeasures): void {
+  const { database, strategies, throughput } = measures;
+  console.log(`\n${strategies} strategies on ${database}`);
+  if (throughput !== null) {
+    const { rounds } = throughput;
+    const rows = median(rounds.map((round) => round.rows / round.engine.cycles));
+    console.log(`${rows.toFixed(1)} rows per cycle`);
+    console.log(throughputTable(rounds).toString());
+    const costs = costsOf(rounds);
+    if (costs.length > 0) console.log(breakdownTable(costs).toString());
+  }
+  printBars(engineBars(measures));
 }
 
-/** Median over the rounds of how many times faster one scenario was than another. */
-export function ratio(rounds: readonly Round[], scenario: Scenario, to: Scenario): number {
-  return median(rounds.map((round) => perSecond(round[scenario]) / perSecond(round[to])));
+export function printBars(bars: readonly Bar[]): void {
+  const table = tableOf(["bar", "measured", "goal", ""]);
+  for (const { name, value, unit, goal, isMet } of bars) {
+    const verdict = isMet === null ? "" : isMet ? "pass" : "MISS";
+    table.push([name, `${value.toFixed(2)} ${unit}`.trim(), goal ?? "", verdict]);
+  }
+  console.log(table.toString());
 }
 
-/** What the design promises, and whether this run kept it. */
-export function barsOf({ rounds, boots, agentRunsPerTick, strategies }: Result): Bar[] {
-  const tick = median(rounds.flatMap(({ tickMs }) => tickMs)) / 1000;
-  const boot = median(boots.map(({ bootMs, readMs }) => bootMs - readMs)) / 1000;
-  const heap =
-    median(boots.map(({ heapBytes, strategies: restored }) => heapBytes / restored)) / 1024;
-  const runs = Math.max(...Object.values(agentRunsPerTick));
-  const toRaw = ratio(rounds, "engine", "raw");
-  const toFlush = ratio(rounds, "engine", "flush");
-  return [
-    { name: "engine / raw limit", value: toRaw, unit: "", goal: "≥ 0.5", isMet: toRaw >= 0.5 },
-    { name: "engine / ORM flush", value: toFlush, unit: "", goal: "≥ 5", isMet: toFlush >= 5 },
-    {
-      name: `one tick of ${strategies}, last commit after`,
-      value: tick,
-      unit: "s",
-      goal: "≤ 3 s",
-      isMet: tick <= 3,
-    },
-    { name: "boot beyond the read", value: boot, unit: "s", goal: "≤ 2 s", isMet: boot <= 2 },
-    { name: "heap per idle strategy", value: heap, unit: "KB", goal: "≤ 12 KB", isMet: heap <= 12 },
-    { name: "runs of an agent per tick", value: runs, unit: "", goal: "1", isMet: runs === 1 },
-  ];
+/** Left-aligned first column, the others to the right. */
+export function tableOf(head: string[]): Table.Table {
+  const colAligns = head.map((_, index) => (index === 0 ? "left" : "right"));
+  return new Table({ head, colAligns, style: { head: [], border: [] } });
 }
 
-export function printResult(result: Result): void {
-  const { database, rounds, strategies } = result;
-  const rows = median(rounds.map((round) => round.rows / round.engine.cycles));
-  console.log(`\n${strategies} strategies on ${database}, ${rows.toFixed(1)} rows per cycle`);
-  console.log(throughput(rounds).toString());
-  console.log(bars(result).toString());
+/** What each part of a cycle costs the engine's process, µs, dearest first; empty without profiles. */
+export function costsOf(rounds: readonly Round[]): { part: string; us: number }[] {
+  const profiled = rounds.flatMap(({ breakdown, engine }) =>
+    breakdown === null ? [] : [{ breakdown, cycles: engine.cycles }],
+  );
+  const parts = new Set(profiled.flatMap(({ breakdown }) => Object.keys(breakdown)));
+  return [...parts]
+    .map((part) => ({
+      part,
+      us: median(profiled.map(({ breakdown, cycles }) => (breakdown[part] ?? 0) / cycles)),
+    }))
+    .toSorted((a, b) => b.us - a.us);
 }
 
-function throughput(rounds: readonly Round[]): Table.Table {
-  const table = new Table({
-    head: ["scenario", "cycles/s", "of raw", "of flush", "client µs", "server µs"],
-    colAligns: ["left", "right", "right", "right", "right", "right"],
-    style: { head: [], border: [] },
-  });
+function throughputTable(rounds: readonly Round[]): Table.Table {
+  const table = tableOf(["scenario", "cycles/s", "of raw", "of flush", "client µs", "server µs"]);
   for (const scenario of ["raw", "rawPerCycle", "flush", "engine"] as const) {
     const samples = rounds.map((round) => round[scenario]);
     const cpu = (side: "client" | "server"): string => {
@@ -95,13 +74,12 @@ function throughput(rounds: readonly Round[]): Table.Table {
   return table;
 }
 
-function bars(result: Result): Table.Table {
-  const table = new Table({
-    head: ["bar", "measured", "goal", ""],
-    style: { head: [], border: [] },
-  });
-  for (const { name, value, unit, goal, isMet } of barsOf(result)) {
-    table.push([name, `${value.toFixed(2)} ${unit}`.trim(), goal, isMet ? "pass" : "MISS"]);
+function breakdownTable(costs: readonly { part: string; us: number }[]): Table.Table {
+  const table = tableOf(["part of a cycle", "µs", "%"]);
+  const sum = costs.reduce((total, { us }) => total + us, 0);
+  for (const { part, us } of costs) {
+    table.push([part, us.toFixed(1), ((us / sum) * 100).toFixed(0)]);
   }
+  table.push(["all", sum.toFixed(1), ""]);
   return table;
 }

@@ -1,8 +1,10 @@
 // One number of strategies on one database: every scenario in turns, round by round, so that whatever
 // else the machine does hits all of them alike.
 import type { Database } from "#persistence/database.ts";
+import { breakdownOf, type Breakdown } from "./breakdown.ts";
 import { cpuSince, readCpu, type CpuTime } from "./cpu.ts";
 import { createForge, type Forge } from "./forge.ts";
+import { watchLoop, type LoopLag } from "./loop-lag.ts";
 import { flushCycles } from "./orm-flush.ts";
 import type { CpuProfile } from "./profile.ts";
 import { writeRaw, type RawConnection } from "./raw-writes.ts";
@@ -23,6 +25,10 @@ export interface Round {
   flush: Sample;
   rows: number;
   tickMs: number[];
+  /** Of the process that runs the engine, while ticks are under way. */
+  lag: LoopLag;
+  /** The engine's own time by part, µs in all; null without a profile. */
+  breakdown: Breakdown | null;
 }
 
 export interface RoundParts {
@@ -55,12 +61,13 @@ async function runRound(parts: RoundParts, forge: Forge): Promise<Round> {
   const { profile, stage, strategies, ticks } = parts;
   const before = readCpu(parts.postmaster);
   await profile?.start();
-  const run = await runTicks(stage, { ticks, strategies });
-  await profile?.stop();
+  const { result: run, lag } = await watchLoop(() => runTicks(stage, { ticks, strategies }));
   const cpu = cpuSince(before, readCpu(parts.postmaster));
+  const profiled = await profile?.stop();
+  const breakdown = profiled === undefined ? null : breakdownOf(profiled);
   const { cycles, ms, rows, tickMs } = run;
   const written = await writeAll(parts, run.commits, forge);
-  return { engine: { cycles, ms, cpu }, ...written, rows, tickMs };
+  return { engine: { cycles, ms, cpu }, ...written, rows, tickMs, lag, breakdown };
 }
 
 async function writeAll(

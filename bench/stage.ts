@@ -17,6 +17,8 @@ import { createLogger, openStore, type OpenStore } from "../src/troupe.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { createSteppedClock, type SteppedClock } from "./stepped-clock.ts";
 
+/** The recorded days from here on are busy ones: positions are opened and closed. */
+export const START_AT = Date.UTC(2019, 5, 20);
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
 
 /** Where a database is: a PostgreSQL URL, or PGlite's data folder. */
@@ -35,7 +37,7 @@ export interface StageOptions {
   place: Place;
   /** Simulated time at the start, ms UTC. */
   startAt: number;
-  /** Every n-th commit is kept for the scenarios that repeat it. */
+  /** Every n-th commit is kept for the scenarios that repeat it; Infinity: none. */
   keepEveryNth: number;
 }
 
