@@ -14,16 +14,39 @@ interface Entry {
   frame: CycleFrame | null;
 }
 
-/** What one message makes of a shard's members, gathered for one commit. */
+/** What is handed to the journal at once. */
+interface Portion {
+  writes: MemberWrite[];
+  alerts: NewAlert[];
+}
+
+/** What one message makes of a shard's members, gathered for one commit, or several where some wait. */
 export class ShardBatch {
-  readonly alerts: NewAlert[] = [];
   readonly #entries = new Map<string, Entry>();
   readonly #waiting = new Map<string, Resident>();
   readonly #expected = new Map<string, { resident: Resident; frame: CycleFrame }>();
+  readonly #taken = new Set<string>();
+  #alerts: NewAlert[] = [];
   #wake: () => void = () => undefined;
 
-  get writes(): MemberWrite[] {
-    return Array.from(this.#entries.values(), ({ write }) => write);
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Is there anything that no commit has taken yet? */
+  get hasMore(): boolean {
+    return this.#entries.size > this.#taken.size;
+  }
+
+  /** What came since the last call: each member's part is handed out once. */
+  take(): Portion {
+    const entries = [...this.#entries.values()].filter(
+      ({ write }) => !this.#taken.has(write.strategyId),
+    );
+    for (const { write } of entries) this.#taken.add(write.strategyId);
+    const alerts = this.#alerts;
+    this.#alerts = [];
+    return { writes: entries.map(({ write }) => write), alerts };
   }
 
   /** Members whose work has not come back. */
@@ -98,7 +121,7 @@ export class ShardBatch {
       context,
       event: { type: "STOP", commandId: "supervision", closePositions: false, reason: detail },
     });
-    this.alerts.push({
+    this.#alerts.push({
       kind: "strategy_stopped",
       severity: "error",
       subject: strategyId,

@@ -4,7 +4,7 @@ import type { Definition } from "#domain/definition.ts";
 import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import type { TickInput } from "#domain/tick.ts";
 import type { StopRequest, StrategyEvent } from "#machines/strategy.machine.ts";
-import type { Member, MemberWrite, ShardHead } from "#ports/store.ts";
+import type { Member, MemberWrite, ShardCommit, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -15,8 +15,8 @@ import { ShardBatch } from "./shard-batch.ts";
 import { toCycleError, type Work } from "./strategy-runtime.ts";
 
 const NEVER_READ = -1;
-/** How often a shard that waits for slow decisions looks for stops asked for meanwhile. */
-const ROSTER_POLL_MS = 250;
+/** How long quick decisions wait for slow ones; then what is decided is committed, again and again. */
+const GRACE_MS = 250;
 
 /** Which message a commit answers. */
 interface Origin {
@@ -142,7 +142,7 @@ export class ShardHost {
     for (const resident of this.#residents.values()) {
       if (resident.value === value) change(resident, batch);
     }
-    const changed = batch.writes.length;
+    const changed = batch.size;
     if (changed > 0 || claim !== null) await this.#commit(batch, { claim, tickId: null });
     return changed;
   }
@@ -312,56 +312,74 @@ export class ShardHost {
   }
 
   async #commit(batch: ShardBatch, origin: Origin): Promise<void> {
-    const { journal, logger, reach } = this.#parts;
     try {
       await this.#gather(batch, origin);
-      this.#restartFailed(batch);
-      reach("journal.before-commit");
-      const result = await journal.commit({
-        ...origin,
-        finish: true,
-        shardId: this.id,
-        version: this.#version,
-        writes: batch.writes,
-        alerts: batch.alerts,
-        replace: (refused, error) => batch.replace(refused, error),
-      });
-      reach("journal.after-commit");
-      this.#version = result.version;
-      this.#step(batch, result.stored);
+      const isInStep = await this.#write(batch, origin, { finish: true });
+      if (!isInStep) this.evict();
     } catch (error) {
       if (error instanceof DomainError && error.code === "SHUTTING_DOWN") this.#rewind();
       // Whether it was written is for the database to say: memory goes, the next message reads.
       else this.evict();
       if (error instanceof FencedError) {
-        logger.warn({ shardId: this.id }, "another node owns this shard's work; nothing written");
+        this.#parts.logger.warn({ shardId: this.id, error: error.message }, "not written: fenced");
       }
       throw error;
     }
   }
 
+  /** One transaction of what is decided. False when the database holds something else by now. */
+  async #write(
+    batch: ShardBatch,
+    origin: Origin,
+    { finish }: Pick<ShardCommit, "finish">,
+  ): Promise<boolean> {
+    const { journal, reach } = this.#parts;
+    this.#restartFailed(batch);
+    reach("journal.before-commit");
+    const result = await journal.commit({
+      ...origin,
+      finish,
+      shardId: this.id,
+      version: this.#version,
+      ...batch.take(),
+      replace: (refused, error) => batch.replace(refused, error),
+    });
+    reach("journal.after-commit");
+    this.#version = result.version;
+    return this.#step(batch, result.stored);
+  }
+
   /**
-   * Waits for slow decisions; whoever is asked to stop meanwhile has his abandoned.
+   * Waits for slow decisions. Siblings do not: what is decided is committed meanwhile, and other
+   * shards get the slot. Whoever is asked to stop has his decision abandoned.
    * @throws FencedError when the tick was closed without this shard; the reason of an abort
    */
-  async #gather(batch: ShardBatch, { claim, tickId }: Origin): Promise<void> {
-    const { store, timer } = this.#parts;
+  async #gather(batch: ShardBatch, origin: Origin): Promise<void> {
+    const { claim } = origin;
     const completed = batch.complete();
     while (!batch.isComplete) {
-      await Promise.race([completed, timer.after(ROSTER_POLL_MS, claim?.signal)]);
+      await Promise.race([completed, this.#parts.timer.after(GRACE_MS, claim?.signal)]);
       claim?.signal.throwIfAborted();
       if (batch.isComplete) return;
-      const head = await store.shardHead(this.id);
-      if (head === null) continue;
-      if (tickId !== null && head.fannedTickId !== tickId) {
-        throw new FencedError(`tick ${tickId} was closed without shard ${this.id}`);
-      }
-      if (head.rosterVersion === this.#rosterVersion) continue;
-      await this.#readMembers();
-      this.#rosterVersion = head.rosterVersion;
-      for (const resident of [...batch.waiting]) {
-        if (!resident.wantsToRun) resident.revive(this.#parts.runtime);
-      }
+      claim?.yieldSlot();
+      await this.#abandonUnwanted(batch, origin);
+      if (!batch.hasMore || (await this.#write(batch, origin, { finish: false }))) continue;
+      throw new FencedError(`the database is ahead of what this node holds of shard ${this.id}`);
+    }
+  }
+
+  async #abandonUnwanted(batch: ShardBatch, { tickId }: Origin): Promise<void> {
+    const { runtime, store } = this.#parts;
+    const head = await store.shardHead(this.id);
+    if (head === null) return;
+    if (tickId !== null && head.fannedTickId !== tickId) {
+      throw new FencedError(`tick ${tickId} was closed without shard ${this.id}`);
+    }
+    if (head.rosterVersion === this.#rosterVersion) return;
+    await this.#readMembers();
+    this.#rosterVersion = head.rosterVersion;
+    for (const resident of [...batch.waiting]) {
+      if (!resident.wantsToRun) resident.revive(runtime);
     }
   }
 
@@ -384,17 +402,19 @@ export class ShardHost {
     }
   }
 
-  /** The commit is durable; now, and only now, the actors take it as their state (I5). */
-  #step(batch: ShardBatch, stored: readonly MemberWrite[]): void {
+  /**
+   * The commit is durable; now, and only now, the actors take it as their state (I5). False when the
+   * database holds something else than what was handed to it: then memory is worth nothing.
+   */
+  #step(batch: ShardBatch, stored: readonly MemberWrite[]): boolean {
     const { live, reach, runtime } = this.#parts;
     reach("actor.before-step");
-    let isDivergent = false;
+    let isInStep = true;
     const views = stored.flatMap((write) => {
       const entry = batch.entryOf(write.strategyId);
       if (entry === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
       if (entry.write !== write) {
-        // The database holds something else than what was handed to it: memory is worth nothing.
-        isDivergent = true;
+        isInStep = false;
         return [];
       }
       const { context, event, resident } = entry;
@@ -405,6 +425,6 @@ export class ShardHost {
     });
     reach("actor.after-step");
     live.committed(views);
-    if (isDivergent) this.evict();
+    return isInStep;
   }
 }

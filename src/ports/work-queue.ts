@@ -34,6 +34,11 @@ export interface Claim {
    * @throws FencedError as `settle`.
    */
   hold(transaction: Transaction): Promise<void>;
+  /**
+   * From now on the handler mostly waits for somebody else: another message may be delivered beside
+   * it. The queue bounds how many are let in this way.
+   */
+  yieldSlot(): void;
 }
 
 export interface QueueHealth {

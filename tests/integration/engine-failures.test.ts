@@ -285,6 +285,48 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       expect(await troupe.counts(id)).toEqual([2]);
     });
 
+    test("keeps neither its siblings' cycles nor other shards waiting", async () => {
+      const answer = Promise.withResolvers<Decision>();
+      const decide: Decide = ({ params }) => (params.role === "slow" ? answer.promise : buy("1"));
+      await using troupe = await open({
+        decisions: { decide },
+        settings: { shardSlots: 1 },
+        shardSize: 2,
+      });
+      const [slow = "", ...quick] = await members(troupe, "slow", "a", "b", "c");
+      const at = troupe.clock.step();
+      await vi.waitFor(async () => expect(await troupe.counts(...quick)).toEqual([1, 1, 1]), {
+        timeout: 5_000,
+      });
+      expect(await tickStatus(troupe)).toBe("running");
+      expect(await troupe.counts(slow)).toEqual([0]);
+      answer.resolve(buy("1"));
+      await troupe.closed(at);
+      expect(await troupe.ticks()).toMatchObject([{ status: "completed", cycles: 4, failures: 0 }]);
+      expect(await troupe.counts(slow, ...quick)).toEqual([1, 1, 1, 1]);
+    });
+
+    test("under way at a shutdown leaves its siblings' cycles as they were committed", async () => {
+      let calls = 0;
+      const decide: Decide = ({ params }) => {
+        if (params.role === "quick") return buy("1");
+        calls += 1;
+        return calls === 1 ? new Promise<Decision>(() => undefined) : buy("1");
+      };
+      const decisions = { decide };
+      const first = await open({ decisions, settings: { drainMs: 50 } });
+      const [slow = "", quick = ""] = await members(first, "slow", "quick");
+      const at = first.clock.step();
+      await vi.waitFor(async () => expect(await first.counts(slow, quick)).toEqual([0, 1]));
+      const before = await first.cycles(quick);
+      await first.stop();
+      await using second = await open({ decisions }, first);
+      await second.closed(at);
+      expect(await second.cycles(quick)).toEqual(before);
+      expect(await second.counts(slow)).toEqual([1]);
+      expect(await second.ticks()).toMatchObject([{ status: "completed", cycles: 2 }]);
+    });
+
     test("is abandoned by a stop: no order leaves afterwards, siblings keep their cycle", async () => {
       const answer = Promise.withResolvers<Decision>();
       const decide: Decide = ({ params }) => (params.role === "slow" ? answer.promise : buy("1"));

@@ -79,6 +79,18 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
     await vi.waitFor(() => expect(started).toHaveLength(4), soon);
   });
 
+  test("a handler that only waits lets another message in beside it", async () => {
+    const queue = await startQueue();
+    const { started, release } = collectHeld(queue, 1);
+    await queue.send("shards", keyed("a", "b", "c"));
+    await vi.waitFor(() => expect(started).toHaveLength(1), soon);
+    started[0]?.yieldSlot();
+    await vi.waitFor(() => expect(started).toHaveLength(2), soon);
+    expect(await jobs()).toHaveLength(3);
+    release();
+    await vi.waitFor(() => expect(started).toHaveLength(3), soon);
+  });
+
   test("the two queues of one node do not see each other's messages", async () => {
     const queue = await startQueue();
     const ticks = collect(queue, "ticks");

@@ -41,6 +41,7 @@ export function recordingClaim(refuse?: () => Error): Claim & { calls: string[] 
     signal: new AbortController().signal,
     settle: answer("settle"),
     hold: answer("hold"),
+    yieldSlot: () => undefined,
     calls,
   };
 }

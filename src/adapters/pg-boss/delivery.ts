@@ -9,6 +9,8 @@ export interface DeliverySource {
   boss: PgBoss;
   queue: QueueName;
   callTimeoutMs: number;
+  /** Told when a slot has become free although its handler still runs. */
+  onYield(): void;
 }
 
 /** A claim of this node, as its handler sees it and as the pump keeps it alive. */
@@ -23,6 +25,7 @@ export class Delivery implements Claim {
   readonly #abort = new AbortController();
   #settled = false;
   #lost = false;
+  #yielded = false;
 
   constructor(source: DeliverySource, job: JobWithMetadata<JsonObject>) {
     this.#source = source;
@@ -47,6 +50,16 @@ export class Delivery implements Claim {
 
   get lost(): boolean {
     return this.#lost;
+  }
+
+  get yielded(): boolean {
+    return this.#yielded;
+  }
+
+  yieldSlot(): void {
+    if (this.#yielded) return;
+    this.#yielded = true;
+    this.#source.onYield();
   }
 
   async settle(transaction: Transaction): Promise<void> {

@@ -20,6 +20,8 @@ export interface PumpOptions {
 }
 
 const longestFetchPauseMs = 5_000;
+/** Handlers that may wait beside each slot, so that many silent ones still meet a limit. */
+const waitingPerSlot = 8;
 
 export class Pump {
   readonly #options: PumpOptions;
@@ -59,8 +61,8 @@ export class Pump {
   async #pull(): Promise<void> {
     let failures = 0;
     while (!this.#stopping) {
-      const free = this.#options.slots - this.#running.size;
-      if (free === 0) {
+      const free = this.#freeSlots();
+      if (free <= 0) {
         await this.#bell.wait();
         continue;
       }
@@ -69,6 +71,12 @@ export class Pump {
       // A full batch means that more may be waiting; else the next ring or poll will tell.
       if (fetched !== free) await this.#bell.wait(this.#pauseMs(failures));
     }
+  }
+
+  #freeSlots(): number {
+    const { slots } = this.#options;
+    const waiting = [...this.#running.keys()].filter((claim) => claim.yielded).length;
+    return slots - this.#running.size + Math.min(waiting, slots * waitingPerSlot);
   }
 
   #pauseMs(failures: number): number {
@@ -81,7 +89,8 @@ export class Pump {
     try {
       const options = { batchSize, includeMetadata: true } as const;
       const jobs = await boss.fetch<JsonObject>(queue, options);
-      const source = { boss, queue, callTimeoutMs: tuning.callTimeoutMs };
+      const onYield = () => this.#bell.ring();
+      const source = { boss, queue, callTimeoutMs: tuning.callTimeoutMs, onYield };
       const deliveries = jobs.map((job) => new Delivery(source, job));
       if (this.#stopping) await Promise.all(deliveries.map((claim) => this.#release(claim)));
       else for (const delivery of deliveries) this.#running.set(delivery, this.#deliver(delivery));
