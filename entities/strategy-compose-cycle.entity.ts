@@ -1,3 +1,4 @@
+import type { ContextBefore } from "#domain/cycle.ts";
 import type { Decision } from "#domain/decision.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { defineEntity, p } from "@mikro-orm/core";
@@ -24,6 +25,8 @@ const StrategyComposeCycleSchema = defineEntity({
     decision: p.json<Omit<Decision, "rationale" | "state">>().nullable(),
     // The decision state before this cycle.
     stateBefore: p.json<JsonObject>().nullable(),
+    // What the cycle before left, written when retention removes that one.
+    contextBefore: p.json<ContextBefore>().nullable(),
     paramsVersion: p.integer(),
     definitionVersion: p.integer(),
     error: p.json<JsonObject>().nullable(),

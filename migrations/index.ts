@@ -1,4 +1,5 @@
 import { Migration0001Initial } from "./0001-initial.ts";
+import { Migration0002ContextBefore } from "./0002-context-before.ts";
 
 /** Every migration in the order it runs. */
-export const migrations = [Migration0001Initial];
+export const migrations = [Migration0001Initial, Migration0002ContextBefore];

@@ -1,7 +1,7 @@
 import type { DecimalString } from "./decimal.ts";
-import type { Decision } from "./decision.ts";
+import type { Decision, Protection } from "./decision.ts";
 import type { JsonObject } from "./json.ts";
-import type { Ledger, PortfolioView, TradeLeg } from "./portfolio.ts";
+import type { Ledger, PortfolioView, Position, TradeLeg } from "./portfolio.ts";
 import type { InstructionStatus, Order } from "./trading.ts";
 
 export type CycleCause = "tick" | "stop" | "protection" | "manual";
@@ -43,4 +43,20 @@ export interface Cycle {
   view: PortfolioView;
   /** The money after this cycle. */
   ledger: Ledger;
+}
+
+/** What earlier cycles left for a later one, besides its decision state (I15). */
+export interface ContextBefore {
+  /** Null before the first cycle. */
+  portfolio: {
+    /** ms UTC */
+    at: number;
+    cash: DecimalString;
+    realizedPnl: DecimalString;
+    positions: Omit<Position, "entryFees" | "markAt">[];
+  } | null;
+  /** In force when the cycle began. */
+  protections: Protection[];
+  /** `scheduledFor` of the strategy's previous recorded tick, ms UTC. */
+  lastTickFor: number | null;
 }

@@ -1,5 +1,5 @@
 // Decides a stored cycle again from what is stored, and nothing else (I15).
-import type { Instruction } from "#domain/cycle.ts";
+import type { ContextBefore, Instruction } from "#domain/cycle.ts";
 import { InvalidInputError } from "#domain/errors.ts";
 import { throughJson, type Json, type JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
@@ -7,9 +7,8 @@ import type { Ledger, Position } from "#domain/portfolio.ts";
 import { decisionInput, executeDecision, openCycle } from "#engine/cycle.ts";
 import type { Decisions, Named } from "#engine/engine-parts.ts";
 import type { Database } from "#persistence/database.ts";
+import { contextBeforeOf } from "#persistence/queries/context-before.ts";
 import { getCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
-import { getView, type StoredView } from "#persistence/queries/portfolio.ts";
-import { precedentsOf } from "#persistence/queries/precedents.ts";
 import { getStrategy } from "#persistence/queries/strategies.ts";
 import type { EngineStore } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
@@ -81,42 +80,34 @@ async function contextBefore(
 ) {
   const { strategyId, cycleIndex } = cycle;
   const strategy = await getStrategy(database, strategyId);
-  const view = cycleIndex === 1 ? null : await getView(database, strategyId, cycleIndex - 1);
+  const before = await contextBeforeOf(database, strategyId, cycleIndex);
   const input = cycle.tickId === null ? null : await parts.ticks.tickInput(cycle.tickId);
   const { marketType } = channels.get(input?.definition.tradeChannel ?? "");
   const empty = openLedger({ marketType, initialBalance: strategy.initialBalance });
+  if (before.portfolio === null && cycleIndex > 1) {
+    const message = `cycle ${cycleIndex} cannot be decided again: the one before it is not stored`;
+    throw new InvalidInputError("INVALID_INPUT", message);
+  }
   return {
     strategyId,
-    ledger: view === null ? empty : ledgerOf(empty, view),
+    ledger: before.portfolio === null ? empty : ledgerOf(empty, before.portfolio),
     decisionState: cycle.stateBefore,
-    ...(await precedentsOf(database, strategyId, cycleIndex)),
+    protections: before.protections,
+    lastTickFor: before.lastTickFor,
     cycleIndex: cycleIndex - 1,
     pending: null,
     stop: null,
   };
 }
 
-/** As much of the ledger as a decision can see: the view it left. */
-function ledgerOf(empty: Ledger, view: StoredView): Ledger {
-  const positions = view.holdings.map((holding): [string, Position] => [
-    holding.symbol,
-    {
-      symbol: holding.symbol,
-      quantity: holding.quantity,
-      cost: holding.cost,
-      entryFees: "0",
-      leverage: holding.leverage,
-      entryAt: holding.entryAt,
-      markPrice: holding.markPrice,
-      markAt: view.at,
-    },
+/** As much of the ledger as a decision can see. */
+function ledgerOf(empty: Ledger, before: NonNullable<ContextBefore["portfolio"]>): Ledger {
+  const { at: markAt, cash, realizedPnl } = before;
+  const positions = before.positions.map((position): [string, Position] => [
+    position.symbol,
+    { ...position, entryFees: "0", markAt },
   ]);
-  return {
-    ...empty,
-    cash: view.cash,
-    realizedPnl: view.realizedPnl,
-    positions: Object.fromEntries(positions),
-  };
+  return { ...empty, cash, realizedPnl, positions: Object.fromEntries(positions) };
 }
 
 function essence(instruction: Instruction): JsonObject {

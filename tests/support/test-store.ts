@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { openAsBlob } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -47,9 +47,10 @@ export async function openTestStore(kind: StoreKind): Promise<TestStore> {
 
 /** Changes whenever the migrated schema may have. */
 async function schemaVersion(): Promise<string> {
-  const files = ["../../migrations/0001-initial.ts", "../../migrations/index.ts"];
+  const folder = new URL("../../migrations/", import.meta.url);
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".ts")).toSorted();
   const hash = createHash("sha256");
-  for (const file of files) hash.update(await readFile(new URL(file, import.meta.url)));
+  for (const file of files) hash.update(await readFile(new URL(file, folder)));
   return hash.digest("hex").slice(0, 16);
 }
 
