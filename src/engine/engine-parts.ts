@@ -27,6 +27,8 @@ export interface EngineSettings {
   /** Shards worked on at a time by this node: 4 on PostgreSQL, 1 on PGlite. */
   shardSlots: number;
   agentTimeoutMs: number;
+  /** How long one look at the market may take. */
+  marketTimeoutMs: number;
   decisionTimeoutMs: number;
   /** Real time a tick may take from its fan-out before missing shards are given up. */
   tickDeadlineMs: number;
@@ -37,6 +39,7 @@ export interface EngineSettings {
 export const DEFAULT_SETTINGS: EngineSettings = {
   shardSlots: 4,
   agentTimeoutMs: 60_000,
+  marketTimeoutMs: 10_000,
   decisionTimeoutMs: 30_000,
   tickDeadlineMs: 5 * 60_000,
   drainMs: 8_000,

@@ -8,6 +8,7 @@ import { tickAlert } from "./alerts.ts";
 import { analyse } from "./analysis.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { frozen } from "./frozen.ts";
+import { observeInTime } from "./observation.ts";
 import type { TickInputs } from "./tick-inputs.ts";
 
 /** The supervisor of one definition on this node. */
@@ -69,14 +70,14 @@ export class GroupHost {
   }
 
   async #prepare(tick: Tick, definition: Definition) {
-    const { channels, decisions, observe, settings, timer } = this.#parts;
+    const { channels, decisions, settings, timer } = this.#parts;
     // Names are checked before anything is fanned out: no strategy can do anything about them.
     channels.get(definition.tradeChannel);
     decisions.get(definition.decisionAgent);
     const startedAt = timer.elapsed();
     const at = tick.scheduledFor;
     const since = tick.previousFor ?? at - definition.periodMinutes * 60_000;
-    const market = await observe({ symbols: definition.symbols, at, since });
+    const market = await observeInTime({ symbols: definition.symbols, at, since }, this.#parts);
     const outputs = await analyse(definition, market, this.#parts);
     const analysis = Object.fromEntries(outputs.map((output) => [output.agent, output]));
     const input: TickInput = frozen({ tick, definition, market, analysis });

@@ -1,4 +1,5 @@
 import { errorMessage } from "#domain/errors.ts";
+import type { StopReason } from "#domain/strategy.ts";
 import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
 import type { MemberWrite, NewAlert } from "#ports/store.ts";
 import { failCycle, type CycleFrame, type CycleOutcome } from "./cycle.ts";
@@ -14,6 +15,11 @@ interface Entry {
   frame: CycleFrame | null;
 }
 
+const NEWS = {
+  strategy_stopped: "strategy stopped by supervision",
+  positions_left_open: "strategy stopped, and not all of its positions could be closed",
+} as const;
+
 /** What is handed to the journal at once. */
 interface Portion {
   writes: MemberWrite[];
@@ -27,6 +33,7 @@ export class ShardBatch {
   readonly #expected = new Map<string, { resident: Resident; frame: CycleFrame }>();
   readonly #taken = new Set<string>();
   #alerts: NewAlert[] = [];
+  #takenAlerts: NewAlert[] = [];
   #wake: () => void = () => undefined;
 
   get size(): number {
@@ -44,9 +51,9 @@ export class ShardBatch {
       ({ write }) => !this.#taken.has(write.strategyId),
     );
     for (const { write } of entries) this.#taken.add(write.strategyId);
-    const alerts = this.#alerts;
+    this.#takenAlerts = this.#alerts;
     this.#alerts = [];
-    return { writes: entries.map(({ write }) => write), alerts };
+    return { writes: entries.map(({ write }) => write), alerts: this.#takenAlerts };
   }
 
   /** Members whose work has not come back. */
@@ -91,6 +98,9 @@ export class ShardBatch {
 
   record(resident: Resident, frame: CycleFrame, outcome: CycleOutcome): void {
     const { value, context, cycle, stopReason, stopReasonDetail } = outcome;
+    if (stopReason === "error_closing_positions") {
+      this.#tell(resident, "positions_left_open", stopReasonDetail ?? cycle.rationale);
+    }
     const write = resident.writeOf(value, context, { stopReason, stopReasonDetail });
     this.#entries.set(resident.strategyId, {
       resident,
@@ -110,24 +120,27 @@ export class ShardBatch {
   }
 
   /** The strategy cannot go on: stopped with its reason, and somebody is told. */
-  fail(resident: Resident, detail: string): void {
+  fail(resident: Resident, detail: string, stopReason: StopReason = "error"): void {
     const { context, strategyId } = resident;
     this.#waiting.delete(strategyId);
     this.add(resident, {
-      write: resident.writeOf("stopped", context, {
-        stopReason: "error",
-        stopReasonDetail: detail,
-      }),
+      write: resident.writeOf("stopped", context, { stopReason, stopReasonDetail: detail }),
       context,
       event: { type: "STOP", commandId: "supervision", closePositions: false, reason: detail },
     });
+    this.#tell(resident, "strategy_stopped", detail);
+  }
+
+  #tell({ strategyId }: Resident, kind: keyof typeof NEWS, reason: string): void {
+    const message = NEWS[kind];
+    const detail = { reason };
     this.#alerts.push({
-      kind: "strategy_stopped",
+      kind,
       severity: "error",
       subject: strategyId,
       strategyId,
-      message: "strategy stopped by supervision",
-      detail: { reason: detail },
+      message,
+      detail,
     });
   }
 
@@ -139,6 +152,8 @@ export class ShardBatch {
     const { code } = toCycleError(error);
     const message = `not recorded by the database: ${errorMessage(error)}`;
     this.record(entry.resident, entry.frame, failCycle(entry.frame, { code, message }));
+    // Of the same transaction, should the failure be worth an alert.
+    this.#takenAlerts.push(...this.#alerts.splice(0));
     return this.#entries.get(refused.strategyId)?.write ?? null;
   }
 

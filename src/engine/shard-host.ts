@@ -3,9 +3,10 @@
 import type { Definition } from "#domain/definition.ts";
 import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import type { TickInput } from "#domain/tick.ts";
-import type { StopRequest, StrategyEvent } from "#machines/strategy.machine.ts";
+import type { StrategyEvent } from "#machines/strategy.machine.ts";
 import type { Member, MemberWrite, ShardCommit, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
+import { CannotClose, openClosing, type Stopping } from "./closing.ts";
 import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { unseal } from "./envelope.ts";
@@ -22,12 +23,6 @@ const GRACE_MS = 250;
 interface Origin {
   claim: Claim | null;
   tickId: string | null;
-}
-
-/** A stop about to be carried out. */
-interface Stopping {
-  request: StopRequest;
-  definition: Definition;
 }
 
 export class ShardHost {
@@ -100,7 +95,7 @@ export class ShardHost {
     const batch = new ShardBatch();
     const resident = this.#residents.get(strategyId);
     if (resident === undefined) await this.#refuse(strategyId);
-    else await this.#reconcile(resident, definition, batch);
+    else await this.#reconcile(resident, { definition, signal: claim.signal }, batch);
     this.#parts.reach("stop.before-commit");
     await this.#commit(batch, { claim, tickId: null });
     this.#parts.reach("stop.after-commit");
@@ -234,13 +229,17 @@ export class ShardHost {
     };
   }
 
-  async #reconcile(resident: Resident, definition: Definition, batch: ShardBatch): Promise<void> {
+  async #reconcile(
+    resident: Resident,
+    order: Omit<Stopping, "request">,
+    batch: ShardBatch,
+  ): Promise<void> {
     const { desiredStatus, state, stopRequest } = resident.member;
     const isHalted = state === "stopped" || resident.value === "cancelled";
     if (desiredStatus === "running") {
       if (isHalted) this.#resume(resident, batch);
     } else if (stopRequest !== null && state !== "stopped") {
-      await this.#stop(resident, { request: stopRequest, definition }, batch);
+      await this.#stop(resident, { request: stopRequest, ...order }, batch);
     }
   }
 
@@ -260,41 +259,27 @@ export class ShardHost {
     const { context } = resident;
     const event = { type: "STOP", ...request } as const;
     if (request.closePositions && Object.keys(context.ledger.positions).length > 0) {
-      const work = await this.#closingWork(resident, stopping, batch);
-      this.#begin(resident, batch, { work, event });
+      await this.#close(resident, stopping, batch);
       return;
     }
     const stop = { stopReason: "normal_exit", stopReasonDetail: request.reason } as const;
     batch.add(resident, { write: resident.writeOf("stopped", context, stop), context, event });
   }
 
-  async #closingWork(
-    resident: Resident,
-    { request, definition }: Stopping,
-    batch: ShardBatch,
-  ): Promise<Work> {
-    const { channels, clock, decisions, observe, settings, timer } = this.#parts;
-    const at = clock.now();
-    const symbols = Object.keys(resident.context.ledger.positions);
-    const market = await observe({ symbols, at, since: resident.context.lastTickFor ?? at });
-    const frame = openCycle({
-      context: { ...resident.context, stop: request },
-      definition,
-      channel: channels.get(definition.tradeChannel),
-      tick: null,
-      cause: "stop",
-      market,
-      paramsVersion: resident.member.paramsVersion,
-      startedAt: timer.elapsed(),
-    });
-    return {
-      frame,
-      agent: decisions.get(definition.decisionAgent),
-      analysis: {},
-      params: { ok: true, value: null },
-      decisionTimeoutMs: settings.decisionTimeoutMs,
-      settle: batch.expect(resident, frame),
-    };
+  /** A stop that waited for prices would hold up the shard: what cannot be closed is said instead. */
+  async #close(resident: Resident, stopping: Stopping, batch: ShardBatch): Promise<void> {
+    try {
+      const { frame, error } = await openClosing(resident, stopping, this.#parts);
+      if (error === null) {
+        const event = { type: "STOP", ...stopping.request } as const;
+        this.#begin(resident, batch, { work: closingWork(resident, frame, batch), event });
+      } else {
+        batch.record(resident, frame, failCycle(frame, error));
+      }
+    } catch (error) {
+      if (!(error instanceof CannotClose)) throw error;
+      batch.fail(resident, error.message, "error_closing_positions");
+    }
   }
 
   /** The actor itself failed: a fresh one takes its place, standing at the last commit. */
@@ -427,4 +412,15 @@ export class ShardHost {
     live.committed(views);
     return isInStep;
   }
+}
+
+function closingWork(resident: Resident, frame: CycleFrame, batch: ShardBatch): Work {
+  return {
+    frame,
+    agent: null,
+    analysis: {},
+    params: { ok: true, value: null },
+    decisionTimeoutMs: 0,
+    settle: batch.expect(resident, frame),
+  };
 }

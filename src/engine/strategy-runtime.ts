@@ -1,5 +1,5 @@
 import { createActor, type ActorRefFrom } from "xstate";
-import { errorMessage } from "#domain/errors.ts";
+import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { Analysis } from "#domain/analysis.ts";
 import type { Decision } from "#domain/decision.ts";
 import type { StrategyState } from "#domain/strategy.ts";
@@ -28,7 +28,8 @@ export type StrategyActor = ActorRefFrom<typeof strategyMachine>;
 /** One strategy's work on one message: opened by its shard host, carried out by its actor. */
 export interface Work {
   frame: CycleFrame;
-  agent: DecisionAgent;
+  /** Null where nothing is decided: a closing stop. */
+  agent: DecisionAgent | null;
   analysis: Analysis;
   /** Params as the decision agent's schema parsed them, or why it refused them. */
   params: { ok: true; value: unknown } | { ok: false; error: CycleError };
@@ -92,15 +93,16 @@ export class StrategyRuntime {
   #decide(strategyId: string, self: { send(event: StrategyEvent): void }): void {
     const work = this.#work.get(strategyId);
     if (work === undefined) return;
-    const { params, frame } = work;
+    const { agent, params, frame } = work;
     if (!params.ok) {
       self.send({ type: "DECISION_FAILED", error: params.error });
       return;
     }
     this.#reach("decision.before");
-    const decided = attempt(() =>
-      work.agent.decide(decisionInput(frame, work.analysis, params.value)),
-    );
+    const decided = attempt(() => {
+      if (agent === null) throw new InvariantError("a decision without a decision agent");
+      return agent.decide(decisionInput(frame, work.analysis, params.value));
+    });
     if (!decided.ok) {
       self.send({ type: "DECISION_FAILED", error: decided.error });
     } else if (decided.value instanceof Promise) {

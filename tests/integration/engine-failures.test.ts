@@ -132,14 +132,7 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       const ill = ids[1] ?? "";
       await first.tick();
       await first.stop();
-      const repair = await changeContext(ill, (context) => {
-        const position = context.ledger.positions[SYMBOL];
-        if (position === undefined) throw new Error("it holds nothing");
-        return {
-          ...context,
-          ledger: { ...context.ledger, positions: { [SYMBOL]: { ...position, quantity: "0" } } },
-        };
-      });
+      const repair = await changeContext(ill, emptied);
       await using second = await open({}, first);
       await second.tick();
       const state = await second.strategy(ill);
@@ -393,6 +386,64 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
     expect(calls).toBe(1);
   });
 
+  describe("a closing stop whose prices cannot be read", () => {
+    const hung = () => new Promise<never>(() => undefined);
+    test.each<[string, () => Promise<never>, string]>([
+      ["because the feed fails", async () => failing("unplugged"), "unplugged"],
+      ["because the feed never answers", hung, "no prices within 100 ms"],
+    ])("%s ends, says what stays open, and holds nobody up", async (_why, quote, reason) => {
+      await using troupe = await open({ settings: { marketTimeoutMs: 100 } });
+      const [ill = "", well = ""] = await members(troupe, "a", "b");
+      await troupe.tick();
+      const plug = vi.spyOn(troupe.feed, "quote").mockImplementation(quote);
+      await troupe.stopStrategy(ill, true);
+      expect(await troupe.strategy(ill)).toMatchObject({
+        desired_status: "stopped",
+        stop_reason: "error_closing_positions",
+        stop_reason_detail: expect.stringMatching(/still open: 1 BTC\/USDT, gross exposure \d/),
+      });
+      const [, closing] = await troupe.cycles(ill);
+      expect(closing).toMatchObject({ cause: "stop", status: "failed" });
+      expect(closing?.["rationale"]).toContain(`prices cannot be read: ${reason}`);
+      expect(await troupe.alerts()).toMatchObject([
+        { kind: "positions_left_open", subject: ill, occurrences: 1 },
+      ]);
+      plug.mockRestore();
+      await troupe.tick();
+      expect(await troupe.counts(ill, well)).toEqual([2, 2]);
+      await troupe.resumeStrategy(ill);
+      await troupe.stopStrategy(ill, true);
+      expect(await troupe.strategy(ill)).toMatchObject({ stop_reason: "normal_exit" });
+    });
+
+    test("for a moment only closes all the same", async () => {
+      await using troupe = await open();
+      const [id = ""] = await members(troupe, "a");
+      await troupe.tick();
+      vi.spyOn(troupe.feed, "quote").mockRejectedValueOnce(new Error("a hiccup"));
+      await troupe.stopStrategy(id, true);
+      expect(await troupe.strategy(id)).toMatchObject({ stop_reason: "normal_exit" });
+      expect(await troupe.alerts()).toEqual([]);
+    });
+
+    test("of a strategy whose money cannot be valued ends as well", async () => {
+      const first = await open();
+      const [ill = "", well = ""] = await members(first, "a", "b");
+      await first.tick();
+      await first.stop();
+      const repair = await changeContext(ill, emptied);
+      await using second = await open({}, first);
+      await second.stopStrategy(ill, true);
+      expect(await second.strategy(ill)).toMatchObject({
+        stop_reason: "error_closing_positions",
+        stop_reason_detail: expect.stringMatching(/cannot close: .*; still open: 0 BTC\/USDT/),
+      });
+      await second.tick();
+      expect(await second.counts(ill, well)).toEqual([1, 2]);
+      await repair();
+    });
+  });
+
   describe("a shard", () => {
     test("whose version another node moved is fenced and done again without loss", async () => {
       const answers = [Promise.withResolvers<Decision>()];
@@ -499,6 +550,14 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       expect(await troupe.cycles(id)).toMatchObject([{ status: "completed" }]);
     });
 
+    test("whose market never answers is tried again until it does", async () => {
+      await using troupe = await open({ settings: { marketTimeoutMs: 100 } });
+      vi.spyOn(troupe.feed, "quote").mockImplementationOnce(() => new Promise(() => undefined));
+      const [id = ""] = await members(troupe, "a");
+      await troupe.tick();
+      expect(await troupe.cycles(id)).toMatchObject([{ status: "completed" }]);
+    });
+
     test("that can never be analysed fails at its deadline and does not block the next", async () => {
       let isUnplugged = true;
       await using troupe = await open({ settings: { tickDeadlineMs: 500 } });
@@ -588,6 +647,14 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
 
   async function tickStatus(troupe: EngineFixture): Promise<unknown> {
     return (await troupe.ticks())[0]?.["status"];
+  }
+
+  /** A position of nothing: no price in the world makes sense of it. */
+  function emptied(context: StrategyContext): StrategyContext {
+    const position = context.ledger.positions[SYMBOL];
+    if (position === undefined) throw new Error("it holds nothing");
+    const positions = { [SYMBOL]: { ...position, quantity: "0" } };
+    return { ...context, ledger: { ...context.ledger, positions } };
   }
 
   async function changeContext(

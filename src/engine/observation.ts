@@ -1,0 +1,52 @@
+import { DomainError } from "#domain/errors.ts";
+import type { MarketSnapshot } from "#domain/market.ts";
+import type { ObserveMarket } from "#ports/market-feed.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+const EXIT_LOOKS = 3;
+const BETWEEN_LOOKS_MS = 500;
+
+type Request = Parameters<ObserveMarket>[0];
+type Means = Pick<EngineParts, "observe" | "settings" | "timer">;
+
+/**
+ * One look at the market. A source that never answers must not hold up a group or a shard for ever.
+ * @throws DomainError PORT_TIMEOUT
+ */
+export async function observeInTime(request: Request, means: Means): Promise<MarketSnapshot> {
+  const { observe, settings, timer } = means;
+  const limit = settings.marketTimeoutMs;
+  const answered = new AbortController();
+  const late = timer.after(limit, answered.signal).then((): never => {
+    throw new DomainError("PORT_TIMEOUT", `no prices within ${limit} ms`);
+  });
+  // Whoever loses the race must not become an unhandled rejection.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([observe(request), late]);
+  } finally {
+    answered.abort();
+  }
+}
+
+/**
+ * A few looks, for an exit is worth a short wait (I12), and no more, for the shard's other members
+ * wait as long.
+ * @throws whatever the last look failed of; the reason of an abort
+ */
+export async function observeForExit(
+  request: Request,
+  means: Means,
+  signal: AbortSignal,
+): Promise<MarketSnapshot> {
+  for (let look = 1; ; look += 1) {
+    try {
+      return await observeInTime(request, means);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (look === EXIT_LOOKS) throw error;
+      await means.timer.after(BETWEEN_LOOKS_MS * look, signal);
+      signal.throwIfAborted();
+    }
+  }
+}
