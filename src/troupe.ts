@@ -16,8 +16,6 @@ import { createAgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
 import { InvalidInputError } from "#domain/errors.ts";
-import type { ReachBoundary } from "#engine/boundaries.ts";
-import { BOUNDARIES } from "#engine/boundaries.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
@@ -25,6 +23,7 @@ import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
 import { syncRegistries } from "#persistence/registries.store.ts";
+import { BOUNDARIES, passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -39,6 +38,7 @@ export interface OpenStore extends AsyncDisposable {
   database: Database;
   queue: WorkQueue;
   services: Services;
+  reach: ReachBoundary;
 }
 
 export interface Troupe extends OpenStore {
@@ -58,6 +58,7 @@ export interface OpenOptions {
 /** Opens, locks and migrates the database. @throws DomainError DATA_FOLDER_TAKEN */
 export async function openStore({ config, logger, shardSize }: OpenOptions): Promise<OpenStore> {
   const resources = new AsyncDisposableStack();
+  const reach = boundaryOf(config);
   try {
     const database = await openConfigured(config, resources);
     await migrate(database);
@@ -74,6 +75,7 @@ export async function openStore({ config, logger, shardSize }: OpenOptions): Pro
       decisions: createDecisionRegistry(),
       channels: createChannelRegistry(),
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
+      reach,
     });
     await services.definitions.sync(bundledDefinitions);
     await syncRegistries(database, { agents: createAgentRegistry().list(), tools: listTools() });
@@ -81,6 +83,7 @@ export async function openStore({ config, logger, shardSize }: OpenOptions): Pro
       database,
       queue,
       services,
+      reach,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (error) {
@@ -95,13 +98,13 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   const feed = await openFeed(config);
   const store = await openStore(options);
   try {
-    const engineStore = createEngineStore(store.database, store.queue);
+    const engineStore = createEngineStore(store.database, store.queue, store.reach);
     const clock = await openClock(config, feed, engineStore);
     const engine = new Engine({
       clock,
       timer: systemTimer,
       store: engineStore,
-      journal: createJournal(store.database),
+      journal: createJournal(store.database, store.reach),
       queue: store.queue,
       channels: createChannelRegistry(),
       decisions: createDecisionRegistry(),
@@ -109,7 +112,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       observe: (request) => observeMarket({ feed, ...request }),
       candles: (symbol, at, count) => feed.candles(symbol, at, count),
       logger,
-      reach: boundaryOf(config),
+      reach: store.reach,
       settings: {
         ...DEFAULT_SETTINGS,
         shardSlots: store.database.kind === "postgres" ? 4 : 1,
@@ -179,7 +182,7 @@ async function openClock(
 }
 
 function boundaryOf({ crashAt }: Config): ReachBoundary {
-  if (crashAt === undefined) return () => undefined;
+  if (crashAt === undefined) return passBy;
   if (!BOUNDARIES.some((boundary) => boundary === crashAt.boundary)) {
     const message = `TROUPE_CRASH_AT: expected one of ${BOUNDARIES.join(", ")}, was ${crashAt.boundary}`;
     throw new InvalidInputError("INVALID_CONFIG", message);

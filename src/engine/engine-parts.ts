@@ -7,7 +7,7 @@ import type { ObserveMarket } from "#ports/market-feed.ts";
 import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
-import type { ReachBoundary } from "./boundaries.ts";
+import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { LiveStore } from "./live-store.ts";
 import type { Logger } from "./logger.ts";
 import type { StrategyRuntime } from "./strategy-runtime.ts";

@@ -85,10 +85,12 @@ export class Engine {
     await this.#scheduler.stop();
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
+    reach("shutdown.drained");
     for (const shard of this.directory.shards) {
       await shard.cancel(reason).catch((error: unknown) => {
         logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not marked cancelled");
       });
+      reach("shutdown.shard-cancelled");
     }
   }
 
@@ -102,7 +104,7 @@ export class Engine {
   }
 
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
-    const { settings, store } = this.#parts;
+    const { reach, settings, store } = this.#parts;
     const heads = await store.shardHeads();
     let restored = 0;
     let resumed = 0;
@@ -113,11 +115,13 @@ export class Engine {
         const shard = this.directory.shard(head);
         await shard.synchronise(head);
         restored += shard.residents.size;
+        reach("boot.shard-restored");
         const runAgain = await this.#resume(shard);
         resumed += runAgain;
       }
     };
     await Promise.all(Array.from({ length: settings.shardSlots }, worker));
+    reach("boot.resumed");
     await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
     return { shards: heads.length, restored, resumed, openTicks };
@@ -194,6 +198,7 @@ export class Engine {
     const group = this.directory.group(definitionId);
     const isLast = group.settled(tickId, shardId);
     if (isLast) await this.#close(definitionId, tickId);
+    else this.#parts.reach("fanout.half-done");
   }
 
   async #close(definitionId: string, tickId: string): Promise<void> {

@@ -51,7 +51,7 @@ export class GroupHost {
     try {
       reach("tick.before-analysis");
       const prepared = await this.#prepare(tick, definition);
-      reach("tick.before-commit");
+      reach("tick.analysed");
       const shardIds = await store.commitAnalysis({ claim, ...prepared });
       reach("tick.after-commit");
       this.tell({ type: "FANNED_OUT", shardIds });

@@ -20,7 +20,7 @@ import {
   type CycleFrame,
   type CycleOutcome,
 } from "./cycle.ts";
-import type { ReachBoundary } from "./boundaries.ts";
+import type { ReachBoundary } from "#ports/boundaries.ts";
 import { checkDecision } from "./decision-check.ts";
 
 export type StrategyActor = ActorRefFrom<typeof strategyMachine>;

@@ -1,3 +1,4 @@
+import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import type { EngineStore } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import type { Database } from "./database.ts";
@@ -6,9 +7,13 @@ import { createShardStore } from "./shards.store.ts";
 import { createTickStore } from "./ticks.store.ts";
 
 /** What the engine reads and writes besides the journal. */
-export function createEngineStore(database: Database, queue: WorkQueue): EngineStore {
+export function createEngineStore(
+  database: Database,
+  queue: WorkQueue,
+  reach: ReachBoundary = passBy,
+): EngineStore {
   return {
-    ...createTickStore(database, queue),
+    ...createTickStore(database, queue, reach),
     ...createShardStore(database),
     ...createFiguresStore(database),
     maintain: () => maintain(database),

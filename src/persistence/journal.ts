@@ -1,4 +1,5 @@
 import { FencedError } from "#domain/errors.ts";
+import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import type { Journal, MemberWrite, ShardCommit, ShardCommitResult } from "#ports/store.ts";
 import { raiseAlerts } from "./alerts.store.ts";
 import type { Database } from "./database.ts";
@@ -32,21 +33,28 @@ interface Counts {
 }
 
 /** The write side of what strategies did: there is no other. */
-export function createJournal(database: Database): Journal {
+export function createJournal(database: Database, reach: ReachBoundary = passBy): Journal {
   return {
-    commit: (commit) => database.transactional((sql) => commitShard(sql, commit)),
+    commit: (commit) => database.transactional((sql) => commitShard(sql, commit, reach)),
   };
 }
 
-async function commitShard(sql: SqlTransaction, commit: ShardCommit): Promise<ShardCommitResult> {
+async function commitShard(
+  sql: SqlTransaction,
+  commit: ShardCommit,
+  reach: ReachBoundary,
+): Promise<ShardCommitResult> {
   // Invariant I7, in this order: the claim, the version, the rows. A node that lost the first or
   // the second learns it before it has written anything.
   if (commit.finish) await commit.claim?.settle(sql.transaction);
   else await commit.claim?.hold(sql.transaction);
+  reach("journal.in-commit.claim-confirmed");
   const hoped = countsOf(commit, commit.writes);
   const head = await fence(sql, commit, hoped);
+  reach("journal.in-commit.version-moved");
 
   const outcome = await writeMembers(sql, commit);
+  reach("journal.in-commit.members-written");
   const stored = countsOf(commit, outcome.stored);
   stored.failures += outcome.stopped;
   if (stored.cycles !== hoped.cycles || stored.failures !== hoped.failures) {
@@ -56,8 +64,10 @@ async function commitShard(sql: SqlTransaction, commit: ShardCommit): Promise<Sh
       stored.cycles - hoped.cycles,
       stored.failures - hoped.failures,
     ]);
+    reach("journal.in-commit.counts-corrected");
   }
   await raiseAlerts(sql, [...commit.alerts, ...outcome.alerts]);
+  reach("journal.in-commit.all-written");
   return { ...head, stored: outcome.stored };
 }
 

@@ -2,6 +2,7 @@ import { DomainError, NotFoundError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { DesiredStatus, StrategyState } from "#domain/strategy.ts";
 import type { RiskLevel } from "#entities/strategy.entity.ts";
+import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { audit } from "./audit.ts";
 import type { Database } from "./database.ts";
@@ -34,6 +35,13 @@ export interface ResumeStrategy {
   strategyId: string;
   commandId: string;
   actor: string;
+}
+
+/** What a request is stored with. */
+export interface ControlParts {
+  database: Database;
+  queue: WorkQueue;
+  reach?: ReachBoundary;
 }
 
 /** Whether there was anything to do. */
@@ -100,13 +108,13 @@ export function updateStrategy(database: Database, edit: StrategyEdit): Promise<
  * loses it and no boot resumes the strategy (I9, I14).
  * @throws NotFoundError STRATEGY_NOT_FOUND
  */
-export function requestStop(
-  database: Database,
-  queue: WorkQueue,
+export async function requestStop(
+  { database, queue, reach = passBy }: ControlParts,
   request: StopStrategy,
 ): Promise<ControlOutcome> {
   const { strategyId, commandId, closePositions, reason, actor } = request;
-  return database.transactional(async (sql) => {
+  reach("control.before-request");
+  const outcome = await database.transactional(async (sql): Promise<ControlOutcome> => {
     const { shardId, state, stopCommandId } = await lockSubject(sql, strategyId);
     if (state === "stopped" || stopCommandId === commandId) return "unchanged";
     await sql.run(
@@ -115,23 +123,27 @@ export function requestStop(
        where id = $1`,
       [strategyId, commandId, closePositions, reason],
     );
+    reach("control.in-request.wish-written");
     await sendCommand(sql, queue, { shardId, strategyId, commandId });
+    reach("control.in-request.message-sent");
     const detail = { commandId, closePositions, reason };
     await auditStrategy(sql, { strategyId, actor, action: "stop", detail });
     return "requested";
   });
+  reach("control.after-request");
+  return outcome;
 }
 
 /**
  * Asks for a stopped strategy to run again, as durable as a stop.
  * @throws NotFoundError STRATEGY_NOT_FOUND, DomainError INVALID_TRANSITION while a stop is under way
  */
-export function requestResume(
-  database: Database,
-  queue: WorkQueue,
+export async function requestResume(
+  { database, queue, reach = passBy }: ControlParts,
   { strategyId, commandId, actor }: ResumeStrategy,
 ): Promise<ControlOutcome> {
-  return database.transactional(async (sql) => {
+  reach("control.before-request");
+  const outcome = await database.transactional(async (sql): Promise<ControlOutcome> => {
     const { shardId, state, desiredStatus } = await lockSubject(sql, strategyId);
     if (desiredStatus === "running") return "unchanged";
     // The stop may have sent orders by now; it is carried out before anything else.
@@ -143,10 +155,14 @@ export function requestResume(
       `update strategies set desired_status = 'running', updated_at = now() where id = $1`,
       [strategyId],
     );
+    reach("control.in-request.wish-written");
     await sendCommand(sql, queue, { shardId, strategyId, commandId });
+    reach("control.in-request.message-sent");
     await auditStrategy(sql, { strategyId, actor, action: "resume", detail: { commandId } });
     return "requested";
   });
+  reach("control.after-request");
+  return outcome;
 }
 
 /**

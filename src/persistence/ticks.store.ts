@@ -1,6 +1,7 @@
 import type { AgentOutput } from "#domain/analysis.ts";
 import { FencedError, InvariantError, NotFoundError } from "#domain/errors.ts";
 import { agentRunIdOf, tickIdOf } from "#domain/ids.ts";
+import type { ReachBoundary } from "#ports/boundaries.ts";
 import type {
   AnalysisCommit,
   EngineStore,
@@ -149,7 +150,11 @@ const agentRuns = batchOf({
 });
 
 /** Ticks from proposal to close. */
-export function createTickStore(database: Database, queue: WorkQueue): TickStore {
+export function createTickStore(
+  database: Database,
+  queue: WorkQueue,
+  reach: ReachBoundary,
+): TickStore {
   const { sql } = database;
   return {
     async scheduledDefinitions() {
@@ -162,7 +167,7 @@ export function createTickStore(database: Database, queue: WorkQueue): TickStore
       throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
     },
     proposeTick: (definitionId, scheduledFor) =>
-      database.transactional((tx) => propose(tx, queue, { definitionId, scheduledFor })),
+      database.transactional((tx) => propose({ tx, queue, reach }, definitionId, scheduledFor)),
     async pendingTick(tickId) {
       const [row] = await sql.rows(
         `select ${tickColumns}, to_jsonb(d) as definition
@@ -173,7 +178,8 @@ export function createTickStore(database: Database, queue: WorkQueue): TickStore
       if (row === undefined) return null;
       return { tick: tickOf(row), definition: definitionOf(json<Row>(row, "definition")) };
     },
-    commitAnalysis: (commit) => database.transactional((tx) => commitAnalysis(tx, queue, commit)),
+    commitAnalysis: (commit) =>
+      database.transactional((tx) => commitAnalysis({ tx, queue, reach }, commit)),
     failTick: (claim, tickId, error) =>
       database.transactional(async (tx) => {
         await claim.settle(tx.transaction);
@@ -223,24 +229,30 @@ async function closeOverdue(tx: SqlTransaction, tickId: string): Promise<TickSta
   return status;
 }
 
+interface Open {
+  tx: SqlTransaction;
+  queue: WorkQueue;
+  reach: ReachBoundary;
+}
+
 async function propose(
-  tx: SqlTransaction,
-  queue: WorkQueue,
-  { definitionId, scheduledFor }: Pick<Tick, "definitionId" | "scheduledFor">,
+  { tx, queue, reach }: Open,
+  definitionId: string,
+  scheduledFor: number,
 ): Promise<"proposed" | "skipped" | "known"> {
   const tickId = tickIdOf(definitionId, scheduledFor);
   const row = [tickId, definitionId, instant(scheduledFor)];
   if ((await tx.run(insertPending, row)) === 1) {
     // Crash window: none; the tick and its job exist together or not at all.
     await queue.send("ticks", [{ key: definitionId, body: { tickId } }], tx.transaction);
+    reach("tick.in-propose");
     return "proposed";
   }
   return (await tx.run(insertSkipped, row)) === 1 ? "skipped" : "known";
 }
 
 async function commitAnalysis(
-  tx: SqlTransaction,
-  queue: WorkQueue,
+  { tx, queue, reach }: Open,
   commit: AnalysisCommit,
 ): Promise<string[]> {
   const { claim, tick, definition, outputs } = commit;
@@ -258,8 +270,10 @@ async function commitAnalysis(
   if (started === 0) throw new FencedError(`tick ${tick.id} is no longer pending`);
   const runs = outputs.map((output) => agentRunRow(tick.id, output));
   await tx.run(agentRuns.insertInto("agent_runs"), agentRuns.params(runs));
+  reach("tick.in-commit.agent-runs-written");
   const messages = shardIds.map((key) => ({ key, body: { kind: "tick", tickId: tick.id } }));
   if (messages.length > 0) await queue.send("shards", messages, tx.transaction);
+  reach("tick.in-commit.messages-sent");
   return shardIds;
 }
 

@@ -2,6 +2,7 @@ import type { Decisions, Named } from "#engine/engine-parts.ts";
 import type { Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
+import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { createDefinitionService, type DefinitionService } from "./definitions.ts";
@@ -31,6 +32,7 @@ export interface ServiceParts {
   decisions: Decisions;
   channels: Named<TradeChannel>;
   shardSize: number;
+  reach?: ReachBoundary;
 }
 
 export function createServices(parts: ServiceParts): Services {

@@ -15,6 +15,7 @@ import {
 } from "#persistence/strategy-controls.store.ts";
 import { countStrategies } from "#persistence/queries/strategies.ts";
 import { createStrategies, type NewStrategy } from "#persistence/strategies.store.ts";
+import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
@@ -35,6 +36,7 @@ export interface StrategyServiceParts {
   channels: Named<TradeChannel>;
   /** Most members of one shard. */
   shardSize: number;
+  reach?: ReachBoundary;
   /** Told after every stored change, so that nobody waits for a poll. */
   onChange: () => void;
 }
@@ -49,7 +51,7 @@ export interface Owner {
 export type StrategyService = ReturnType<typeof createStrategyService>;
 
 export function createStrategyService(parts: StrategyServiceParts) {
-  const { database, queue, onChange } = parts;
+  const { database, onChange } = parts;
   return {
     /**
      * Stores new strategies of one definition; they take part from its next tick on.
@@ -122,7 +124,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       request: { closePositions: boolean; reason: string; actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
       const commandId = request.commandId ?? crypto.randomUUID();
-      const outcome = await requestStop(database, queue, { ...request, strategyId, commandId });
+      const outcome = await requestStop(parts, { ...request, strategyId, commandId });
       onChange();
       return { commandId, outcome };
     },
@@ -133,7 +135,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       request: { actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
       const commandId = request.commandId ?? crypto.randomUUID();
-      const outcome = await requestResume(database, queue, {
+      const outcome = await requestResume(parts, {
         strategyId,
         commandId,
         actor: request.actor,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Boundary } from "#engine/boundaries.ts";
+import type { Boundary } from "#ports/boundaries.ts";
 import { differences, type History } from "#support/invariants.ts";
 import { seededRandom } from "#support/random.ts";
 import { seededTemplate, type CrashTemplate, type StoreKind } from "./support/crash-stores.ts";
@@ -15,7 +15,7 @@ const FREQUENCY = {
   "tick.before-propose": "definition",
   "tick.after-propose": "definition",
   "tick.before-analysis": "definition",
-  "tick.before-commit": "definition",
+  "tick.analysed": "definition",
   "tick.after-commit": "definition",
   "fanout.shard-taken": "shard",
   "decision.before": "strategy",
@@ -29,11 +29,12 @@ const FREQUENCY = {
   "stop.before-commit": "once",
   "stop.after-commit": "once",
   "shutdown.begun": "once",
-} as const satisfies Record<Boundary, keyof typeof PER_DAY>;
+} as const satisfies Partial<Record<Boundary, keyof typeof PER_DAY>>;
 
-const ALL = Object.keys(FREQUENCY).filter((name): name is Boundary => name in FREQUENCY);
-const AT_THE_STOP: readonly Boundary[] = ["stop.before-commit", "stop.after-commit"];
-const AT_THE_END: readonly Boundary[] = ["shutdown.begun"];
+type Killed = keyof typeof FREQUENCY;
+const ALL = Object.keys(FREQUENCY).filter((name): name is Killed => name in FREQUENCY);
+const AT_THE_STOP: readonly Killed[] = ["stop.before-commit", "stop.after-commit"];
+const AT_THE_END: readonly Killed[] = ["shutdown.begun"];
 const AT_WORK = ALL.filter((name) => ![...AT_THE_STOP, ...AT_THE_END].includes(name));
 
 /** Half way a strategy with open positions is stopped and closes them; then the others go on. */
@@ -195,7 +196,7 @@ function plan(lanes: number, random: () => number): Deaths[] {
   return plans;
 }
 
-function killAt(boundary: Boundary, random: () => number): Kill {
+function killAt(boundary: Killed, random: () => number): Kill {
   const most = PER_DAY[FREQUENCY[boundary]];
   return { boundary, occurrence: 1 + Math.floor(random() * most) };
 }

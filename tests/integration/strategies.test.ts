@@ -177,7 +177,7 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       const before = await engine.shardHead(shardId);
       const commandId = randomUUID();
       const stop = { strategyId, commandId, closePositions: true, reason: "enough", actor: "u1" };
-      expect(await requestStop(database, queue, stop)).toBe("requested");
+      expect(await requestStop({ database, queue }, stop)).toBe("requested");
       expect(await memberOf(strategyId)).toMatchObject({
         desiredStatus: "stopped",
         stopRequest: { commandId, closePositions: true, reason: "enough" },
@@ -197,9 +197,9 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       const { strategyId } = await populated(1);
       const commandId = randomUUID();
       const stop = { strategyId, commandId, closePositions: false, reason: "", actor: "u1" };
-      await requestStop(database, queue, stop);
+      await requestStop({ database, queue }, stop);
       const sent = queue.sent.length;
-      expect(await requestStop(database, queue, stop)).toBe("unchanged");
+      expect(await requestStop({ database, queue }, stop)).toBe("unchanged");
       expect(queue.sent.length).toBe(sent);
     });
 
@@ -207,23 +207,23 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       const { strategyId } = await populated(1);
       const control = { strategyId, actor: "u1" };
       const stop = { ...control, commandId: randomUUID(), closePositions: false, reason: "" };
-      await requestStop(database, queue, stop);
+      await requestStop({ database, queue }, stop);
       await commitStopped(strategyId);
       expect(await memberOf(strategyId)).toMatchObject({ state: "stopped", stopRequest: null });
       const resume = { ...control, commandId: randomUUID() };
-      expect(await requestResume(database, queue, resume)).toBe("requested");
+      expect(await requestResume({ database, queue }, resume)).toBe("requested");
       expect(await memberOf(strategyId)).toMatchObject({
         state: "stopped",
         desiredStatus: "running",
       });
-      expect(await requestResume(database, queue, resume)).toBe("unchanged");
+      expect(await requestResume({ database, queue }, resume)).toBe("unchanged");
     });
 
     test("a resume while the stop is under way is refused", async () => {
       const { strategyId } = await populated(1);
       const control = { strategyId, commandId: randomUUID(), actor: "u1" };
-      await requestStop(database, queue, { ...control, closePositions: true, reason: "" });
-      await expect(requestResume(database, queue, control)).rejects.toMatchObject({
+      await requestStop({ database, queue }, { ...control, closePositions: true, reason: "" });
+      await expect(requestResume({ database, queue }, control)).rejects.toMatchObject({
         code: "INVALID_TRANSITION",
       });
     });
@@ -236,7 +236,7 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       };
       const stop = { strategyId, closePositions: true, reason: "", actor: "u1" };
       await expect(
-        requestStop(database, broken, { ...stop, commandId: randomUUID() }),
+        requestStop({ database, queue: broken }, { ...stop, commandId: randomUUID() }),
       ).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
       expect(await memberOf(strategyId)).toMatchObject({
         desiredStatus: "running",
@@ -246,7 +246,7 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
 
     test("controls of an unknown strategy are refused", async () => {
       const control = { strategyId: randomUUID(), commandId: randomUUID(), actor: "u1" };
-      await expect(requestResume(database, queue, control)).rejects.toMatchObject({
+      await expect(requestResume({ database, queue }, control)).rejects.toMatchObject({
         code: "STRATEGY_NOT_FOUND",
       });
     });

@@ -12,7 +12,7 @@ import type { Decision, DecisionInput } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Quote } from "#domain/market.ts";
-import type { ReachBoundary } from "#engine/boundaries.ts";
+import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import { upsertDefinition } from "#persistence/definitions.store.ts";
@@ -157,6 +157,7 @@ export class EngineFixture implements AsyncDisposable {
           : { kind: "pglite", client: database.pglite },
       logger: silent,
     });
+    const reach = options.reach ?? passBy;
     const decisions = createDecisionRegistry(
       Object.entries({ steady, ...options.decisions }).map(([name, decide]) =>
         agentOf(name, decide),
@@ -166,8 +167,8 @@ export class EngineFixture implements AsyncDisposable {
     this.engine = new Engine({
       clock: this.clock,
       timer: systemTimer,
-      store: createEngineStore(database, this.#queue),
-      journal: createJournal(database),
+      store: createEngineStore(database, this.#queue, reach),
+      journal: createJournal(database, reach),
       queue: this.#queue,
       channels,
       decisions,
@@ -175,7 +176,7 @@ export class EngineFixture implements AsyncDisposable {
       observe: (request) => observeMarket({ feed: this.feed, ...request }),
       candles: async () => [],
       logger: silent,
-      reach: options.reach ?? (() => undefined),
+      reach,
       settings: {
         ...DEFAULT_SETTINGS,
         shardSlots: database.kind === "postgres" ? 4 : 1,
@@ -189,6 +190,7 @@ export class EngineFixture implements AsyncDisposable {
       decisions,
       channels,
       shardSize: options.shardSize ?? 10,
+      reach,
     });
     this.services.onChange(() => this.engine.nudge());
   }

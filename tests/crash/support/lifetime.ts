@@ -1,7 +1,7 @@
 // One database from its seed to the end of its replay, through any number of deaths; whoever opens it
 // next looks at what the dead left, and reports it before it goes on.
 import { expect } from "vitest";
-import type { Boundary } from "#engine/boundaries.ts";
+import type { Boundary } from "#ports/boundaries.ts";
 import {
   type CommittedActor,
   type History,
