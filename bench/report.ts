@@ -37,7 +37,8 @@ export function printBars(bars: readonly Bar[]): void {
 /** Left-aligned first column, the others to the right. */
 export function tableOf(head: string[]): Table.Table {
   const colAligns = head.map((_, index) => (index === 0 ? "left" : "right"));
-  return new Table({ head, colAligns, style: { head: [], border: [] } });
+  const chars = { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" };
+  return new Table({ head, colAligns, chars, style: { head: [], border: [] } });
 }
 
 /** What each part of a cycle costs the engine's process, µs, dearest first; empty without profiles. */
