@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { migrateCommand, seedCommand } from "./cli/database-commands.ts";
 import { definitionsCommand } from "./cli/definitions-command.ts";
 import { doctorCommand } from "./cli/doctor-command.ts";
+import { replayDecisionCommand } from "./cli/replay-decision-command.ts";
 import { startCommand } from "./cli/start-command.ts";
 import { strategiesCommand } from "./cli/strategies-command.ts";
 import { reportUsage } from "./cli/usage.ts";
@@ -11,6 +12,7 @@ const program = new Command("npm run troupe --")
   .addCommand(startCommand("start"))
   .addCommand(strategiesCommand())
   .addCommand(definitionsCommand())
+  .addCommand(replayDecisionCommand())
   .addCommand(doctorCommand())
   .addCommand(migrateCommand())
   .addCommand(seedCommand());

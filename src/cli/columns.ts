@@ -9,7 +9,6 @@ type Items<Page extends (...given: never[]) => Promise<{ items: unknown[] }>> = 
 type Strategy = Items<Client["strategies"]["list"]["query"]>;
 type Cycle = Items<Client["strategies"]["cycles"]["query"]>;
 type Trade = Items<Client["strategies"]["trades"]["query"]>;
-type Redecision = Awaited<ReturnType<Client["strategies"]["redecide"]["query"]>>;
 
 export const strategyColumns: readonly Column<Strategy>[] = [
   { head: "ID", cell: ({ id }) => shortId(id) },
@@ -30,7 +29,8 @@ export const strategyColumns: readonly Column<Strategy>[] = [
 
 export const cycleColumns: readonly Column<Cycle>[] = [
   { head: "#", cell: ({ cycleIndex }) => String(cycleIndex), align: "right" },
-  { head: "TIME", cell: ({ composeTime }) => instant(composeTime) },
+  { head: "ID", cell: ({ composeId }) => composeId },
+  { head: "TIME", cell: ({ composeTime }) => instant(composeTime), dispensable: 3 },
   { head: "SIGNAL", cell: signalOf },
   { head: "ORDERS", cell: ordersOf, dispensable: 1 },
   { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right", dispensable: 2 },
@@ -48,24 +48,6 @@ export const tradeColumns: readonly Column<Trade>[] = [
   { head: "RESULT", cell: ({ realizedPnl }) => moneyOrNone(realizedPnl), align: "right" },
   { head: "CYCLE", cell: ({ cycleIndex }) => `#${cycleIndex}`, align: "right", dispensable: 1 },
 ];
-
-export const redecisionColumns: readonly Column<Redecision>[] = [
-  { head: "#", cell: ({ cycleIndex }) => String(cycleIndex), align: "right" },
-  { head: "AGAIN", cell: agreementOf },
-  { head: "DIFFERENCES", cell: differencesOf, elastic: true },
-];
-
-function agreementOf({ identical }: Redecision): Cell {
-  return identical ? { text: "identical", style: "green" } : { text: "different", style: "red" };
-}
-
-function differencesOf({ differences }: Redecision): string {
-  return differences
-    .map(
-      ({ path, stored, again }) => `${path}: ${JSON.stringify(stored)} → ${JSON.stringify(again)}`,
-    )
-    .join("; ");
-}
 
 function stateOf({ pending, state, desiredStatus }: Strategy): Cell {
   if (pending) return { text: `${state} → ${desiredStatus}`, style: "yellow" };

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { openClient, strategyIdOf } from "./client.ts";
-import { cycleColumns, redecisionColumns, strategyColumns, tradeColumns } from "./columns.ts";
+import { cycleColumns, strategyColumns, tradeColumns } from "./columns.ts";
 import { describe, perform, type JsonOption, type Output } from "./command.ts";
 import { strategyCard } from "./strategy-card.ts";
 import { createCommand, ofStrategy, resumeCommand, stopCommand } from "./strategy-commands.ts";
@@ -26,8 +26,7 @@ export function strategiesCommand(): Command {
     .addCommand(stopCommand())
     .addCommand(resumeCommand())
     .addCommand(cyclesCommand())
-    .addCommand(tradesCommand())
-    .addCommand(redecideCommand());
+    .addCommand(tradesCommand());
 }
 
 function listCommand(): Command {
@@ -103,28 +102,6 @@ function tradesCommand(): Command {
       const strategyId = await strategyIdOf(client, given);
       const page = await client.strategies.trades.query({ strategyId, ...pageOf(options) });
       print(output, page, () => output.table(page.items, tradeColumns));
-    }),
-  );
-}
-
-function redecideCommand(): Command {
-  const command = ofStrategy("redecide", "decides stored cycles again and compares", [
-    "strategies redecide 3f2a91c0 --limit 50",
-  ]);
-  return paged(command).action((given: string, options: PageOptions) =>
-    perform(options, async (output) => {
-      const client = openClient();
-      const strategyId = await strategyIdOf(client, given);
-      const page = await client.strategies.cycles.query({ strategyId, ...pageOf(options) });
-      // A stop has no decision, and a failed cycle came to none.
-      const decided = page.items.filter(
-        ({ decision, tickId }) => tickId !== null && decision !== null,
-      );
-      const items = await Promise.all(
-        decided.map(({ composeId }) => client.strategies.redecide.query({ strategyId, composeId })),
-      );
-      const { nextCursor } = page;
-      print(output, { items, nextCursor }, () => output.table(items, redecisionColumns));
     }),
   );
 }

@@ -5,9 +5,9 @@ import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
+import { replayDecision, type DecisionReplay } from "./decision-replay.ts";
 import { createDefinitionService, type DefinitionService } from "./definitions.ts";
 import { createHealthService, type HealthService } from "./health.ts";
-import { redecide, type Redecision } from "./redecision.ts";
 import { createStrategyService, type StrategyService } from "./strategies.ts";
 import { createStrategyReads, type StrategyReads } from "./strategy-reads.ts";
 
@@ -17,7 +17,7 @@ export interface Services {
   strategies: StrategyService &
     StrategyReads & {
       /** Decides a stored cycle again and compares (I15). */
-      redecide(strategyId: string, composeId: string): Promise<Redecision>;
+      replayDecision(composeId: string): Promise<DecisionReplay>;
     };
   health: HealthService;
   /** The owner of what is created on this machine while nobody has to sign in. */
@@ -46,7 +46,7 @@ export function createServices(parts: ServiceParts): Services {
     strategies: {
       ...createStrategyService({ ...parts, onChange }),
       ...createStrategyReads(parts.database),
-      redecide: (strategyId, composeId) => redecide({ ...parts, ticks }, strategyId, composeId),
+      replayDecision: (composeId) => replayDecision({ ...parts, ticks }, composeId),
     },
     health: createHealthService(parts),
     localUser: () =>

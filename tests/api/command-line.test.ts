@@ -55,6 +55,51 @@ describe("with a running engine", () => {
     expect((await troupe("strategies", "trades", strategyId)).code).toBe(0);
   });
 
+  test("a stored cycle is decided again: identical ends with 0, different with 1 and says where", async () => {
+    const { create, cycles } = engine.client.strategies;
+    const { strategyId } = await create.mutate({
+      definition: "multi_agent_btc_daily",
+      initialBalance: "1000",
+    });
+    const first = async () => (await cycles.query({ strategyId })).items.at(-1);
+    await expect.poll(first, { timeout: 20_000 }).toBeDefined();
+    const composeId = (await first())?.composeId ?? "";
+    expect((await troupe("strategies", "cycles", strategyId)).stdout).toContain(composeId);
+
+    const same = await troupe("replay-decision", composeId);
+    expect(same).toMatchObject({ code: 0, stdout: expect.stringMatching(/^identical: cycle 1 /) });
+
+    await engine.troupe.database.sql.run(
+      `update strategy_compose_cycles set decision = decision || '{"signal": "SHORT"}'
+       where compose_id = $1`,
+      [composeId],
+    );
+    const changed = await troupe("replay-decision", composeId);
+    expect(changed).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^different: cycle 1 .*\n {2}decision\.signal: stored "SHORT"/),
+    });
+    const json = await troupe("replay-decision", composeId, "--json");
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      identical: false,
+      differences: [{ path: "decision.signal", stored: "SHORT" }],
+    });
+  });
+
+  test("a cycle that does not exist ends with 1, what is no id at all with 2", async () => {
+    const unknown = "00000000-0000-4000-8000-000000000000";
+    expect(await troupe("replay-decision", unknown)).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `troupe: no cycle ${unknown} (CYCLE_NOT_FOUND)\n`,
+    });
+    expect(await troupe("replay-decision", "the-first")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("composeId"),
+    });
+  });
+
   test("templates are listed", async () => {
     const { stdout } = await troupe("definitions", "list");
     expect(stdout).toContain("multi_agent_btc_daily");

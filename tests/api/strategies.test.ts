@@ -163,8 +163,7 @@ describe("a life", () => {
     expect(holding?.totalValue).toBe(strategy.totalValue);
     expect(curve.at(-1)?.totalValue).toBe(strategy.totalValue);
     expect(detail.portfolio?.totalValue).toBe(strategy.totalValue);
-    const again = await client.strategies.redecide.query({
-      strategyId,
+    const again = await client.strategies.replayDecision.query({
       composeId: detail.composeId,
     });
     expect(again).toMatchObject({ identical: true, differences: [] });

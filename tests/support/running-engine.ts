@@ -21,6 +21,8 @@ export interface RunningEngine extends AsyncDisposable {
 export interface RunningEngineOptions {
   /** Ticks per second, or "max". */
   speed?: number | "max";
+  /** A bundled candle file; the default one without a word. */
+  replayFile?: string;
   /** False: opened and served, but no engine runs. */
   started?: boolean;
 }
@@ -34,6 +36,7 @@ export async function startEngine(options: RunningEngineOptions = {}): Promise<R
     TROUPE_PORT: "0",
     TROUPE_LOG_LEVEL: "silent",
     TROUPE_REPLAY_SPEED: String(options.speed ?? 20),
+    TROUPE_REPLAY_FILE: options.replayFile ?? "",
   });
   const logger = createLogger(config);
   const troupe = resources.use(await openTroupe({ config, logger }));

@@ -74,12 +74,10 @@ export const strategiesRouter = router({
       return common.mapPage(await ctx.services.strategies.cycles(input.strategyId, page), cycleOf);
     }),
 
-  redecide: query
-    .input(common.ofStrategy.extend({ composeId: common.id }))
-    .output(history.redecision)
-    .query(({ ctx, input: { strategyId, composeId } }) =>
-      ctx.services.strategies.redecide(strategyId, composeId),
-    ),
+  replayDecision: query
+    .input(z.strictObject({ composeId: common.id }))
+    .output(history.decisionReplay)
+    .query(({ ctx, input }) => ctx.services.strategies.replayDecision(input.composeId)),
 
   cycle: query
     .input(common.ofStrategy.extend({ composeId: common.id }))

@@ -3,6 +3,7 @@ import { amount, id, instant, json } from "./common.ts";
 
 const side = z.enum(["BUY", "SELL"]);
 const action = z.enum(["open_long", "open_short", "close_long", "close_short"]);
+const cause = z.enum(["tick", "stop", "protection", "manual"]);
 const positionType = z.enum(["LONG", "SHORT"]);
 
 const ofCycle = { cycleIndex: z.number(), composeId: id };
@@ -112,7 +113,7 @@ export const cycle = z.object({
   strategyId: id,
   cycleIndex: z.number(),
   tickId: id.nullable(),
-  cause: z.enum(["tick", "stop", "protection", "manual"]),
+  cause,
   composeTime: instant,
   status: z.enum(["completed", "failed"]),
   rationale: z.string(),
@@ -187,10 +188,11 @@ export const performance = z.object({
 });
 
 /** A stored cycle decided again by this build; `differences` is empty when it is identical. */
-export const redecision = z.object({
+export const decisionReplay = z.object({
   strategyId: id,
   composeId: id,
   cycleIndex: z.number(),
+  cause,
   identical: z.boolean(),
   differences: z.array(z.object({ path: z.string(), stored: z.json(), again: z.json() })),
 });

@@ -77,6 +77,20 @@ export async function listCycles(
   });
 }
 
+/**
+ * Whose cycle it is. Asked strategy by strategy, for which there is an index.
+ * @throws NotFoundError CYCLE_NOT_FOUND
+ */
+export async function strategyOfCycle({ sql }: Database, composeId: string): Promise<string> {
+  const [row] = await sql.rows(
+    `select s.id from strategies s
+     join strategy_compose_cycles c on c.strategy_id = s.id and c.compose_id = $1`,
+    [composeId],
+  );
+  if (row !== undefined) return text(row, "id");
+  throw new NotFoundError("CYCLE_NOT_FOUND", `no cycle ${composeId}`);
+}
+
 /** @throws NotFoundError CYCLE_NOT_FOUND */
 export async function getCycle(
   database: Database,

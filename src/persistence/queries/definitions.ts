@@ -2,7 +2,7 @@ import type { Definition } from "#domain/definition.ts";
 import { NotFoundError } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
 import { definitionColumns, definitionOf } from "#persistence/definition-row.ts";
-import { ms, number, numberOrNull } from "#persistence/rows.ts";
+import { json, ms, number, numberOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
 
 export interface DefinitionRecord extends Definition {
@@ -39,6 +39,19 @@ export async function getDefinition(
   const [row] = await sql.rows(`${select} where d.id::text = $1 or d.name = $1`, [idOrName]);
   if (row !== undefined) return recordOf(row);
   throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${idOrName}`);
+}
+
+/** As it was at that version; null when that is not stored. */
+export async function getDefinitionVersion(
+  { sql }: Database,
+  definitionId: string,
+  version: number,
+): Promise<Definition | null> {
+  const [row] = await sql.rows(
+    "select content from definition_versions where definition_id = $1 and version = $2",
+    [definitionId, version],
+  );
+  return row === undefined ? null : json(row, "content");
 }
 
 function recordOf(row: Row): DefinitionRecord {

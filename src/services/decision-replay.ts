@@ -1,0 +1,205 @@
+// Decides a stored cycle again from what is stored, and nothing else (I15).
+import type { ContextBefore, Cycle, CycleCause, Instruction } from "#domain/cycle.ts";
+import type { Definition } from "#domain/definition.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import { throughJson, type Json, type JsonObject } from "#domain/json.ts";
+import { openLedger } from "#domain/ledger.ts";
+import type { Ledger, Position } from "#domain/portfolio.ts";
+import type { TickInput } from "#domain/tick.ts";
+import {
+  decisionInput,
+  executeClosing,
+  executeDecision,
+  executeFailure,
+  failCycle,
+  openCycle,
+  type CycleFrame,
+  type CycleOutcome,
+} from "#engine/cycle.ts";
+import { checkDecision } from "#engine/decision-check.ts";
+import type { Decisions, Named } from "#engine/engine-parts.ts";
+import { toCycleError } from "#engine/strategy-runtime.ts";
+import type { Database } from "#persistence/database.ts";
+import { contextBeforeOf } from "#persistence/queries/context-before.ts";
+import { getCycle, strategyOfCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
+import { getDefinitionVersion } from "#persistence/queries/definitions.ts";
+import { getStrategy, type StrategyRecord } from "#persistence/queries/strategies.ts";
+import type { EngineStore } from "#ports/store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+
+export interface Difference {
+  /** Dotted path, e.g. `instructions.0.quantity`. */
+  path: string;
+  stored: Json;
+  again: Json;
+}
+
+export interface DecisionReplay {
+  strategyId: string;
+  composeId: string;
+  cycleIndex: number;
+  cause: CycleCause;
+  identical: boolean;
+  differences: Difference[];
+}
+
+export interface DecisionReplayParts {
+  database: Database;
+  ticks: Pick<EngineStore, "tickInput">;
+  decisions: Decisions;
+  channels: Named<TradeChannel>;
+}
+
+/**
+ * Runs today's code over a cycle's recorded inputs: tick, analysis, params and definition version,
+ * portfolio and decision state before. Equal means the same decision or the same failure, and the
+ * same instructions with the same fills. Of a stop it is the orders that are compared: nobody decides
+ * what a channel answers, and the market they met is not stored.
+ * @throws NotFoundError CYCLE_NOT_FOUND; InvalidInputError INVALID_INPUT when its inputs are gone
+ */
+export async function replayDecision(
+  parts: DecisionReplayParts,
+  composeId: string,
+): Promise<DecisionReplay> {
+  const strategyId = await strategyOfCycle(parts.database, composeId);
+  const cycle = await getCycle(parts.database, strategyId, composeId);
+  const again = await (cycle.tickId === null
+    ? closeAgain(parts, cycle)
+    : decideAgain(parts, cycle));
+  const differences = compare(resultOf(cycle), resultOf(again.cycle));
+  const { cause, cycleIndex } = cycle;
+  const identical = differences.length === 0;
+  return { strategyId, composeId, cycleIndex, cause, identical, differences };
+}
+
+async function decideAgain(parts: DecisionReplayParts, cycle: CycleDetail): Promise<CycleOutcome> {
+  const input = cycle.tickId === null ? null : await parts.ticks.tickInput(cycle.tickId);
+  if (input === null) throw gone(cycle, "its tick");
+  if (cycle.params === null) throw gone(cycle, `version ${cycle.paramsVersion} of its params`);
+  const { definition, tick, market, analysis } = input;
+  const frame = await frameOf(parts, cycle, { definition, tick, market });
+  const { decisionAgent } = definition;
+  let decision;
+  try {
+    const params = parts.decisions.parseParams(decisionAgent, cycle.params);
+    const agent = parts.decisions.get(decisionAgent);
+    decision = await agent.decide(decisionInput(frame, analysis, params));
+  } catch (error) {
+    return executeFailure(frame, toCycleError(error));
+  }
+  try {
+    return await executeDecision(frame, checkDecision(decision));
+  } catch (error) {
+    return failCycle(frame, toCycleError(error));
+  }
+}
+
+async function closeAgain(parts: DecisionReplayParts, cycle: CycleDetail): Promise<CycleOutcome> {
+  const { definitionId } = await getStrategy(parts.database, cycle.strategyId);
+  const version = cycle.definitionVersion;
+  const definition = await getDefinitionVersion(parts.database, definitionId, version);
+  if (definition === null) throw gone(cycle, `version ${version} of its definition`);
+  const market = { at: cycle.composeTime, quotes: {}, funding: [], facts: {} };
+  const frame = await frameOf(parts, cycle, { definition, tick: null, market });
+  // Its id comes from the command that asked for the stop, which a cycle does not name.
+  return executeClosing({ ...frame, composeId: cycle.composeId });
+}
+
+function gone({ cycleIndex, composeId }: CycleDetail, what: string): InvalidInputError {
+  const message = `composeId: cycle ${cycleIndex} (${composeId}) cannot be decided again: ${what} is not stored any more`;
+  return new InvalidInputError("INVALID_INPUT", message, {
+    fields: [{ field: "composeId", message: `expected a cycle whose inputs are stored` }],
+  });
+}
+
+async function frameOf(
+  parts: DecisionReplayParts,
+  cycle: CycleDetail,
+  given: Pick<TickInput, "market"> & { definition: Definition; tick: TickInput["tick"] | null },
+): Promise<CycleFrame> {
+  const { database } = parts;
+  const { strategyId, cycleIndex } = cycle;
+  const channel = parts.channels.get(given.definition.tradeChannel);
+  const strategy = await getStrategy(database, strategyId);
+  const before = await contextBeforeOf(database, strategyId, cycleIndex);
+  const { lastTickFor, portfolio, protections } = before;
+  if (portfolio === null && cycleIndex > 1) throw gone(cycle, "the cycle before it");
+  const ledger = ledgerBefore(strategy, channel, portfolio);
+  return openCycle({
+    ...given,
+    context: {
+      strategyId,
+      ledger,
+      decisionState: cycle.stateBefore,
+      // A cycle without a decision may have closed what the last decision protected.
+      protections: protections.filter(({ symbol }) => ledger.positions[symbol] !== undefined),
+      lastTickFor,
+      cycleIndex: cycleIndex - 1,
+      pending: null,
+      stop: null,
+    },
+    channel,
+    cause: cycle.cause,
+    paramsVersion: cycle.paramsVersion,
+    startedAt: 0,
+  });
+}
+
+/** As much of the ledger as a decision can see. */
+function ledgerBefore(
+  { initialBalance }: StrategyRecord,
+  { marketType }: TradeChannel,
+  before: ContextBefore["portfolio"],
+): Ledger {
+  const empty = openLedger({ marketType, initialBalance });
+  if (before === null) return empty;
+  const { at: markAt, cash, realizedPnl } = before;
+  const positions = before.positions.map((position): [string, Position] => [
+    position.symbol,
+    { ...position, entryFees: "0", markAt },
+  ]);
+  return { ...empty, cash, realizedPnl, positions: Object.fromEntries(positions) };
+}
+
+type Result = Pick<Cycle, "cause" | "status" | "error" | "decision" | "instructions">;
+
+/** What is compared. */
+function resultOf({ cause, status, error, decision, instructions }: Result): Json {
+  const essence = cause === "stop" ? orderOf : fillOf;
+  return {
+    status,
+    error: throughJson(error),
+    decision: throughJson(decision),
+    instructions: instructions.map(essence),
+  };
+}
+
+function orderOf(instruction: Instruction): JsonObject {
+  const { instructionId, symbol, action, side, quantity } = instruction;
+  const { leverage, reduceOnly, priceMode, limitPrice } = instruction;
+  const order = { instructionId, symbol, action, side, quantity };
+  return { ...order, leverage, reduceOnly, priceMode, limitPrice };
+}
+
+function fillOf(instruction: Instruction): JsonObject {
+  const { status, filledQuantity, averagePrice, fee } = instruction;
+  return { ...orderOf(instruction), status, filledQuantity, averagePrice, fee };
+}
+
+function compare(stored: Json, again: Json, path = ""): Difference[] {
+  if (!isContainer(stored) || !isContainer(again)) {
+    return stored === again ? [] : [{ path, stored, again }];
+  }
+  const keys = new Set([...Object.keys(stored), ...Object.keys(again)]);
+  return [...keys].flatMap((key) =>
+    compare(
+      Reflect.get(stored, key) ?? null,
+      Reflect.get(again, key) ?? null,
+      path === "" ? key : `${path}.${key}`,
+    ),
+  );
+}
+
+function isContainer(value: Json): value is Json[] | JsonObject {
+  return typeof value === "object" && value !== null;
+}
