@@ -68,6 +68,7 @@ export async function openStore({ config, logger, shardSize }: OpenOptions): Pro
           ? { kind: "postgres", connectionString: config.databaseUrl ?? "" }
           : { kind: "pglite", client: database.pglite },
       logger,
+      tuning: { heartbeatSeconds: config.heartbeatSeconds },
     });
     const services = createServices({
       database,
@@ -140,7 +141,8 @@ export async function openConfigured(
   resources: AsyncDisposableStack,
 ): Promise<Database> {
   if (config.databaseUrl !== undefined) {
-    return resources.use(await openDatabase({ kind: "postgres", url: config.databaseUrl }));
+    const { databaseUrl: url, heartbeatSeconds } = config;
+    return resources.use(await openDatabase({ kind: "postgres", url, heartbeatSeconds }));
   }
   await mkdir(config.dataDir, { recursive: true });
   // PGlite itself does not notice a second process, and would lose what it writes.

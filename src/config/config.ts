@@ -22,6 +22,10 @@ export const SETTINGS = {
       .optional(),
     help: "PostgreSQL to use instead of the embedded database",
   },
+  TROUPE_HEARTBEAT_SECONDS: {
+    schema: z.coerce.number().int().min(2).max(300).default(10),
+    help: "a node silent for so long loses its work to the others; the shortest of all nodes counts",
+  },
   TROUPE_MARKET: {
     schema: z
       .enum(["replay"], { error: 'expected "replay": live prices are not there yet' })
@@ -64,6 +68,7 @@ export interface Config {
   port: number;
   dataDir: string;
   databaseUrl: string | undefined;
+  heartbeatSeconds: number;
   market: "replay";
   replayFile: string | undefined;
   /** Ticks per real second; null: as fast as possible. */
@@ -78,6 +83,7 @@ const schema = z.object({
   TROUPE_PORT: SETTINGS.TROUPE_PORT.schema,
   TROUPE_DATA_DIR: SETTINGS.TROUPE_DATA_DIR.schema,
   DATABASE_URL: SETTINGS.DATABASE_URL.schema,
+  TROUPE_HEARTBEAT_SECONDS: SETTINGS.TROUPE_HEARTBEAT_SECONDS.schema,
   TROUPE_MARKET: SETTINGS.TROUPE_MARKET.schema,
   TROUPE_REPLAY_FILE: SETTINGS.TROUPE_REPLAY_FILE.schema,
   TROUPE_REPLAY_SPEED: SETTINGS.TROUPE_REPLAY_SPEED.schema,
@@ -103,6 +109,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port,
     dataDir: resolve(read.TROUPE_DATA_DIR),
     databaseUrl: read.DATABASE_URL,
+    heartbeatSeconds: read.TROUPE_HEARTBEAT_SECONDS,
     market: read.TROUPE_MARKET,
     replayFile: read.TROUPE_REPLAY_FILE,
     replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
@@ -121,7 +128,7 @@ function bracketed(host: string): string {
 export function describeSettings(): string {
   const names = Object.keys(SETTINGS).filter((name): name is Name => name in SETTINGS);
   return names
-    .map((name) => `  ${name.padEnd(20)} ${SETTINGS[name].help}${defaultOf(name)}`)
+    .map((name) => `  ${name.padEnd(24)} ${SETTINGS[name].help}${defaultOf(name)}`)
     .join("\n");
 }
 

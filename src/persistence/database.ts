@@ -21,6 +21,8 @@ export interface PostgresOptions {
   url: string;
   /** Most connections of this process; 10 unless told. */
   poolMax?: number;
+  /** How long a transaction may stand still before the server ends it; 10 unless told. */
+  heartbeatSeconds?: number;
 }
 
 export interface PgliteOptions {
@@ -112,7 +114,7 @@ async function openPostgres(options: PostgresOptions): Promise<Orm> {
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       // A node frozen inside a transaction must not keep its shard's row from the others.
-      idle_in_transaction_session_timeout: 30_000,
+      idle_in_transaction_session_timeout: (options.heartbeatSeconds ?? 10) * 1_000,
     },
   });
   return orm;

@@ -49,7 +49,7 @@ const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
 /** For the long version: how often the process is killed on each database, beyond once per boundary. */
 const MANY = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
 
-// Where nodes share a database a dead one's work waits for its heartbeat: eleven seconds, which
+// Where nodes share a database a dead one's work waits for its heartbeat: two seconds here, which
 // several lifetimes can wait for side by side.
 const stores: readonly (readonly [StoreKind, number])[] = [
   ["pglite", 1],

@@ -13,7 +13,7 @@ const databases = [
   ["pglite", pgliteQueueDatabase],
 ] as const;
 
-// Waiting for a heartbeat to be found missing: two supervisor passes and the first retry delay.
+// Two supervisor passes of pg-boss, or the first delay of a failed message.
 const failover = { timeout: 15_000 };
 const soon = { timeout: 5_000 };
 
@@ -180,6 +180,19 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
 
     other.release();
     await vi.waitFor(() => expect(other.results).toEqual(["settled"]), soon);
+  });
+
+  test("a claim that was silent for the tuned heartbeat goes to another node", async () => {
+    const frozen = await startQueue({ touchMs: 600_000, abortGraceMs: 0 });
+    const other = await startQueue({ heartbeatSeconds: 2 });
+    const { started } = collectHeld(frozen, 1);
+    await frozen.send("shards", keyed("a"));
+    await vi.waitFor(() => expect(started).toHaveLength(1), soon);
+
+    const taken = collect(other);
+    // Far from the ten seconds below which pg-boss itself does nothing.
+    await store.sql("update pgboss.job set heartbeat_on = now() - interval '3 seconds'");
+    await vi.waitFor(() => expect(taken).toMatchObject([{ key: "a", attempt: 1 }]), soon);
   });
 
   test("holding a claim that failed over is fenced too", async () => {
@@ -441,6 +454,33 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
     );
 });
 
+test("a node lives on beside one that is set to a shorter heartbeat", async () => {
+  await using store = await postgresQueueDatabase();
+  const tunings = [{ heartbeatSeconds: 60 }, { heartbeatSeconds: 2, touchMs: 50 }];
+  const [patient, hasty] = tunings.map((tuning) =>
+    createWorkQueue({ database: store.database, logger: { warn() {}, error() {} }, tuning }),
+  );
+  if (patient === undefined || hasty === undefined) throw new Error("expected two nodes");
+  await patient.start();
+  const claims: Claim[] = [];
+  patient.run("shards", 1, async (claim) => {
+    claims.push(claim);
+    await aborted(claim.signal, 30_000);
+  });
+  await patient.send("shards", keyed("a"));
+  await vi.waitFor(() => expect(claims).toHaveLength(1), soon);
+  await hasty.start();
+  hasty.run("shards", 1, async (claim) => void claims.push(claim));
+
+  await vi.waitFor(async () => {
+    const old = "select 1 from pgboss.job where started_on < now() - interval '3 seconds'";
+    expect(await store.sql(old)).toHaveLength(1);
+  }, soon);
+  await store.transaction((tx) => claims[0]?.hold(tx) ?? Promise.reject(new Error("no claim")));
+  expect(claims).toHaveLength(1);
+  await Promise.all([patient.stop(0), hasty.stop(0)]);
+});
+
 test("a call that can never be answered becomes an error instead of a hang", async () => {
   await using store = await pgliteQueueDatabase();
   const queue = createWorkQueue({ database: store.database, tuning: { callTimeoutMs: 200 } });
@@ -523,6 +563,6 @@ const keyed = (...keys: string[]) => keys.map((key) => ({ key, body: {} }));
 const numberOf = ({ body: { n } }: Claim) => (typeof n === "string" ? n : "");
 const numbered = (n: string) => ({ key: "one", body: { n } });
 
-async function aborted(signal: AbortSignal): Promise<void> {
-  await vi.waitFor(() => expect(signal.aborted).toBe(true), soon);
+async function aborted(signal: AbortSignal, timeout = soon.timeout): Promise<void> {
+  await vi.waitFor(() => expect(signal.aborted).toBe(true), { timeout });
 }

@@ -16,8 +16,9 @@ export interface QueueLogger {
 }
 
 export interface QueueTuning {
-  /** A claim without a sign of life for this long goes to another node; at least 10. */
+  /** A claim without a sign of life for so long goes to another node; the shortest of all nodes counts. */
   heartbeatSeconds: number;
+  /** The pause between two signs of life: the same on all nodes, whatever their heartbeats. */
   touchMs: number;
   /** How often an idle queue is looked at, should a wake-up have been missed. */
   pollMs: number;
@@ -37,7 +38,7 @@ export interface QueueTuning {
 
 export const defaultTuning: QueueTuning = {
   heartbeatSeconds: 10,
-  touchMs: 4_000,
+  touchMs: 500,
   pollMs: 200,
   retryDelayMaxSeconds: 30,
   claimLimitSeconds: 3_600,
@@ -60,7 +61,7 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
       ? { backend: "pglite", db: fromPglite(database.client) }
       : { connectionString: database.connectionString, max: tuning.poolSize }),
     application_name: "troupe-queue",
-    // One second each: what a failover costs on top of the heartbeat. The defaults are a minute.
+    // The defaults are a minute each.
     superviseIntervalSeconds: 1,
     monitorIntervalSeconds: 1,
     maintenanceIntervalSeconds: tuning.maintenanceSeconds,
@@ -75,7 +76,9 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
 /** Creates both queues, or brings them to these settings, and leaves pg-boss's cache warm. */
 export async function prepareQueues(boss: PgBoss, tuning: QueueTuning): Promise<void> {
   const settings = {
-    heartbeatSeconds: tuning.heartbeatSeconds,
+    // The pumps look for silent nodes themselves; pg-boss, which takes no less than ten, only backs
+    // them up.
+    heartbeatSeconds: Math.max(10, 2 * tuning.heartbeatSeconds),
     expireInSeconds: tuning.claimLimitSeconds,
     // A message that failed for good would block its key for ever, a deleted one would be lost.
     retryLimit: withoutLimit,

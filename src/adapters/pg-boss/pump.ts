@@ -7,8 +7,10 @@ import type { JsonObject } from "#domain/json.ts";
 import type { Claim, QueueName } from "#ports/work-queue.ts";
 import { Bell } from "./bell.ts";
 import { affectedBy, describe, type QueueLogger, type QueueTuning } from "./boss.ts";
+import { withDeadline } from "./deadline.ts";
 import { Delivery } from "./delivery.ts";
 import { releaseClaim } from "./release.ts";
+import { releaseSilentClaims } from "./sweep.ts";
 
 export interface PumpOptions {
   boss: PgBoss;
@@ -30,11 +32,12 @@ export class Pump {
   readonly #heartbeat: NodeJS.Timeout;
   readonly #pulling: Promise<void>;
   #touching = false;
+  #sweeping = false;
   #stopping = false;
 
   constructor(options: PumpOptions) {
     this.#options = options;
-    this.#heartbeat = setInterval(() => void this.#touch(), options.tuning.touchMs);
+    this.#heartbeat = setInterval(() => void this.#beat(), options.tuning.touchMs);
     this.#pulling = this.#pull();
   }
 
@@ -153,19 +156,24 @@ export class Pump {
     }
   }
 
+  /** First its own signs of life: a node that was frozen must not take itself for dead. */
+  async #beat(): Promise<void> {
+    if (this.#touching) return;
+    await this.#touch();
+    if (!this.#sweeping) await this.#sweep();
+  }
+
   /** Shows signs of life for all claims at once, and finds those that were taken away. */
   async #touch(): Promise<void> {
-    if (this.#touching) return;
     this.#touching = true;
-    const { boss, queue, logger } = this.#options;
+    const { boss, queue, tuning, logger } = this.#options;
     const held = () => [...this.#running.keys()].filter((claim) => !claim.settled && !claim.lost);
     try {
       const claims = held();
       if (claims.length === 0) return;
-      const touched = await boss.touch(
-        queue,
-        claims.map((claim) => claim.fence),
-      );
+      const fences = claims.map((claim) => claim.fence);
+      const touching = boss.touch(queue, fences);
+      const touched = await withDeadline(touching, tuning.callTimeoutMs, "keep claims alive");
       if (affectedBy(touched) === claims.length) return;
       for (const claim of held()) {
         if (affectedBy(await boss.touch(queue, claim.fence)) === 0) this.#miss(claim);
@@ -174,6 +182,30 @@ export class Pump {
       logger.warn({ error: describe(error), queue }, "could not keep claims alive; trying again");
     } finally {
       this.#touching = false;
+    }
+  }
+
+  /** Takes over what nodes that died, froze or were cut off had claimed. */
+  async #sweep(): Promise<void> {
+    this.#sweeping = true;
+    const { boss, queue, tuning, logger } = this.#options;
+    const { callTimeoutMs, heartbeatSeconds } = tuning;
+    try {
+      const releasing = releaseSilentClaims(boss, { queue, heartbeatSeconds });
+      const released = await withDeadline(releasing, callTimeoutMs, "look for silent nodes");
+      if (released.length === 0) return;
+      logger.warn(
+        { queue, ids: released.map(({ id }) => id) },
+        "released messages of a node that gave no sign of life",
+      );
+      this.#bell.ring();
+    } catch (error) {
+      logger.warn(
+        { error: describe(error), queue },
+        "could not look for messages of dead nodes; trying again",
+      );
+    } finally {
+      this.#sweeping = false;
     }
   }
 

@@ -42,6 +42,7 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       PATH: process.env["PATH"],
       TROUPE_REPLAY_SPEED: "max",
       TROUPE_LOG_LEVEL: "warn",
+      TROUPE_HEARTBEAT_SECONDS: "2",
       ...environment,
     },
     // It ends itself when its standard input does: a killed test leaves no engine behind.
