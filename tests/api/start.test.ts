@@ -89,6 +89,11 @@ describe("npm start", () => {
 describe("what cannot start", () => {
   test.each([
     ["a port that is no number", { TROUPE_PORT: "no" }, "TROUPE_PORT"],
+    [
+      "a heartbeat too short",
+      { TROUPE_HEARTBEAT_SECONDS: "1" },
+      "TROUPE_HEARTBEAT_SECONDS: Too small: expected number to be >=2",
+    ],
     ["an address others can reach", { TROUPE_HOST: "0.0.0.0" }, "loopback"],
     ["a speed that is none", { TROUPE_REPLAY_SPEED: "fast" }, "TROUPE_REPLAY_SPEED"],
     ["a candle file that is not there", { TROUPE_REPLAY_FILE: "nope.csv" }, "nope.csv"],
