@@ -9,7 +9,6 @@ import {
   type SqlEntityManager,
 } from "@mikro-orm/postgresql";
 import type { Kysely } from "kysely";
-import { InvariantError } from "#domain/errors.ts";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
 import { fromDriver } from "./errors.ts";
@@ -98,7 +97,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     sql: sqlOf(() => connection.getClient(), options.onStatement),
     ...(pglite === null ? {} : { pglite }),
     em,
-    transactional: (work) => runTransaction(em(), work, options.onStatement),
+    transactional: (work) => runTransaction(connection.getClient(), work, options.onStatement),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -130,26 +129,28 @@ async function ormOf(pglite: PGlite | null): Promise<Orm> {
   return await PgliteOrm.init({ ...shared, dbName: "postgres", driverOptions });
 }
 
+/**
+ * Kysely's own transaction, not MikroORM's: that one keeps the connection for ever when it cannot be
+ * rolled back because it is lost, and after ten of them there would be none left.
+ */
 async function runTransaction<T>(
-  em: SqlEntityManager,
+  kysely: Kysely<unknown>,
   work: (sql: SqlTransaction) => Promise<T>,
   onStatement: OnStatement | undefined,
 ): Promise<T> {
-  let refused: { error: unknown } | null = null;
+  const refused: { error?: unknown } = {};
   try {
-    return await em.transactional(async (inner) => {
-      const kysely = inner.getTransactionContext<Kysely<unknown>>();
-      if (kysely === undefined) throw new InvariantError("a transaction has no connection");
+    return await kysely.transaction().execute(async (transaction) => {
       try {
-        return await work(sqlOfTransaction(kysely, onStatement));
+        return await work(sqlOfTransaction(transaction, onStatement));
       } catch (error) {
-        refused = { error };
+        refused.error = error;
         throw error;
       }
     });
   } catch (error) {
     // The work's own error is already what it should be; else begin or commit failed.
-    if (refused !== null) throw error;
+    if ("error" in refused) throw refused.error;
     throw fromDriver(error);
   }
 }

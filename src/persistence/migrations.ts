@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { fromDriver } from "./errors.ts";
 import type { Database } from "./database.ts";
 
@@ -15,13 +15,30 @@ export async function migrate(database: Database): Promise<string[]> {
     // PGlite has one process and one connection, which a transaction around the migrator would hold
     // while the migrator waits for it.
     if (database.kind === "pglite") return await up();
-    return await database.em().transactional(async (em) => {
-      await em.execute(`select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-      return up(em.getTransactionContext<Kysely<unknown>>());
-    });
+    return await oneAfterTheOther(database, up);
   } catch (error) {
     throw fromDriver(error);
   }
+}
+
+/** On a connection that is given back also when it was lost and cannot be rolled back. */
+async function oneAfterTheOther<T>(
+  database: Database,
+  work: (transaction: Kysely<unknown>) => Promise<T>,
+): Promise<T> {
+  const kysely: Kysely<unknown> = database.orm.driver.getConnection().getClient();
+  return kysely.connection().execute(async (connection) => {
+    const transaction = await connection.startTransaction().execute();
+    try {
+      await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction);
+      const result = await work(transaction);
+      await transaction.commit().execute();
+      return result;
+    } catch (error) {
+      await transaction.rollback().execute();
+      throw error;
+    }
+  });
 }
 
 /** Reverts the newest migration; returns its name, or null when there is none left. */

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { createTRPCClient, createWSClient, httpLink, splitLink, wsLink } from "@trpc/client";
+import { pino, type Logger } from "pino";
+import { z } from "zod";
 import type { AppRouter } from "#api/router.ts";
 import { startApi } from "#api/server.ts";
-import { readConfig } from "#config/config.ts";
+import { readConfig, type Config } from "#config/config.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
 import { createLogger, openTroupe, type Troupe } from "../../src/troupe.ts";
@@ -25,6 +27,16 @@ export interface RunningEngineOptions {
   replayFile?: string;
   /** False: opened and served, but no engine runs. */
   started?: boolean;
+  /** Settings besides these, e.g. another database. */
+  environment?: Readonly<Record<string, string>>;
+  /** Sees each line of the log, from `warn` on; without it nothing is logged. */
+  onLog?: (line: LogLine) => void;
+}
+
+export interface LogLine {
+  level: number;
+  msg: string;
+  [detail: string]: unknown;
 }
 
 /** A whole engine with its API on a free port, on an embedded database of its own. */
@@ -37,8 +49,9 @@ export async function startEngine(options: RunningEngineOptions = {}): Promise<R
     TROUPE_LOG_LEVEL: "silent",
     TROUPE_REPLAY_SPEED: String(options.speed ?? 20),
     TROUPE_REPLAY_FILE: options.replayFile ?? "",
+    ...options.environment,
   });
-  const logger = createLogger(config);
+  const logger = loggerOf(config, options);
   const troupe = resources.use(await openTroupe({ config, logger }));
   const { clock, engine, feed, services } = troupe;
   const elapsed = () => performance.now();
@@ -54,6 +67,13 @@ export async function startEngine(options: RunningEngineOptions = {}): Promise<R
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
+
+function loggerOf(config: Config, { onLog }: RunningEngineOptions): Logger {
+  if (onLog === undefined) return createLogger(config);
+  return pino({ level: "warn" }, { write: (line) => onLog(logLine.parse(JSON.parse(line))) });
+}
+
+const logLine = z.looseObject({ level: z.number(), msg: z.string() });
 
 /** A client as a user of the API has it: HTTP, and a WebSocket once something is subscribed to. */
 export function connect(url: string, resources: AsyncDisposableStack): ApiClient {
