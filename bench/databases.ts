@@ -8,6 +8,8 @@ import { connectPglite, connectPostgres, type RawConnection } from "./raw-writes
 import type { Place } from "./stage.ts";
 
 const CONNECTIONS = 10;
+/** As `docs/operations.md` recommends; all else, the wait for the disk too, as the server comes. */
+const SETTINGS = { shared_buffers: "1GB", max_wal_size: "8GB" };
 
 /** A server, or a folder, that makes databases for the bench. */
 export interface Databases extends AsyncDisposable {
@@ -30,7 +32,7 @@ export function startDatabases(kind: Place["kind"]): Promise<Databases> {
 }
 
 async function startServer(): Promise<Databases> {
-  const server = await startPostgres({ settings: { shared_buffers: "1GB" } });
+  const server = await startPostgres({ settings: SETTINGS });
   const urlOf = (name: string): string =>
     Object.assign(new URL(server.url), { pathname: name }).href;
   const clone = async (place: Place, name: string): Promise<{ kind: "postgres"; url: string }> => {

@@ -35,7 +35,8 @@ const StrategyComposeCycleSchema = defineEntity({
   },
   uniques: [
     { name: "uq_strategy_compose_cycle", properties: ["strategy", "composeId"] },
-    { name: "uq_strategy_cycle_tick", properties: ["strategy", "tickId"] },
+    // The tick first: a tick's entries stand side by side, however long each strategy's history.
+    { name: "uq_strategy_cycle_tick", properties: ["tickId", "strategy"] },
   ],
 });
 

@@ -12,6 +12,8 @@ export type StrategyStatus = (typeof strategyStatuses)[number];
 export const riskLevels = ["low", "medium", "high"] as const;
 export type RiskLevel = (typeof riskLevels)[number];
 
+const listed = "archived_at is null";
+
 /**
  * A strategy with its money as of its last cycle. Every cycle updates the row, so no column that a
  * cycle changes may be indexed: the update then stays inside its page (HOT).
@@ -63,9 +65,15 @@ const StrategySchema = defineEntity({
     ...timestamps(),
   },
   indexes: [
-    { name: "idx_strategies_created", properties: ["createdAt", "id"] },
-    { name: "idx_strategies_name", properties: ["instanceName", "id"] },
-    { name: "idx_strategies_user", properties: ["user", "createdAt", "id"] },
+    // The orders of the list. Partial, so that no row need be opened to see that it is not archived.
+    { name: "idx_strategies_created", properties: ["createdAt", "id"], where: listed },
+    { name: "idx_strategies_name", properties: ["instanceName", "id"], where: listed },
+    { name: "idx_strategies_user", properties: ["user", "createdAt", "id"], where: listed },
+    {
+      name: "idx_strategies_definition",
+      properties: ["strategyDefinition", "createdAt", "id"],
+      where: listed,
+    },
     {
       // Who takes part in the next tick, counted and listed without reading the table.
       name: "idx_strategies_wanted",

@@ -261,6 +261,18 @@ describe.each(storeKinds)("the read side on %s", (kind) => {
     });
   });
 
+  test("a definition counts what is not archived, and of that what is wanted to run", async () => {
+    const wish = "update strategies set desired_status = $2, archived_at = $3 where id = $1";
+    const [stopped, archived] = (await listStrategies(database, { limit: 2 })).items;
+    await database.sql.run(wish, [stopped?.id, "stopped", null]);
+    await database.sql.run(wish, [archived?.id, "running", "2024-01-01T00:00:00Z"]);
+    const counts = { strategies: 29, running: 28 };
+    expect(await getDefinition(database, population.definition.id)).toMatchObject(counts);
+    for (const { id } of [stopped, archived].flatMap((item) => item ?? [])) {
+      await database.sql.run(wish, [id, "running", null]);
+    }
+  });
+
   test("a resolved alert leaves the open list and the next one is a new one", async () => {
     const engine = createEngineStore(database, recordingQueue());
     const alert = {

@@ -13,14 +13,18 @@ export interface DefinitionRecord extends Definition {
   lastTickFor: number | null;
 }
 
+// Two counts, each from an index of its own: one with a filter would read every row.
 const select = `
-  select ${definitionColumns}, n.strategies, n.running, ${ms("l.scheduled_for")} as last_tick_for
+  select ${definitionColumns}, n.strategies, m.running, ${ms("l.scheduled_for")} as last_tick_for
   from strategy_definitions d
   left join lateral (
-    select count(*)::int as strategies,
-      (count(*) filter (where s.desired_status = 'running'))::int as running
+    select count(*)::int as strategies
     from strategies s where s.strategy_definition_id = d.id and s.archived_at is null
   ) n on true
+  left join lateral (
+    select count(*)::int as running from strategies s
+    where s.strategy_definition_id = d.id and s.desired_status = 'running' and s.archived_at is null
+  ) m on true
   left join lateral (
     select t.scheduled_for from ticks t where t.definition_id = d.id
     order by t.scheduled_for desc limit 1
