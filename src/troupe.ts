@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino, type Logger } from "pino";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
-import { createChannelRegistry } from "#adapters/channel-registry.ts";
+import { createChannelRegistry, type ChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { listTools } from "#tools/registry.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
-import { createAgentRegistry } from "#agents/registry.ts";
+import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
-import { createDecisionRegistry } from "#decisions/registry.ts";
+import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
 import { InvalidInputError } from "#domain/errors.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
@@ -53,10 +53,20 @@ export interface OpenOptions {
   settings?: Partial<EngineSettings>;
   /** Members per shard. */
   shardSize?: number;
+  /** What definitions may name, where that is not what comes with the product. */
+  registries?: Partial<Registries>;
+}
+
+export interface Registries {
+  agents: AgentRegistry;
+  channels: ChannelRegistry;
+  decisions: DecisionRegistry;
 }
 
 /** Opens, locks and migrates the database. @throws DomainError DATA_FOLDER_TAKEN */
-export async function openStore({ config, logger, shardSize }: OpenOptions): Promise<OpenStore> {
+export async function openStore(options: OpenOptions): Promise<OpenStore> {
+  const { config, logger, shardSize } = options;
+  const { agents, channels, decisions } = registriesOf(options);
   const resources = new AsyncDisposableStack();
   const reach = boundaryOf(config);
   try {
@@ -73,13 +83,13 @@ export async function openStore({ config, logger, shardSize }: OpenOptions): Pro
     const services = createServices({
       database,
       queue,
-      decisions: createDecisionRegistry(),
-      channels: createChannelRegistry(),
+      decisions,
+      channels,
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
       reach,
     });
     await services.definitions.sync(bundledDefinitions);
-    await syncRegistries(database, { agents: createAgentRegistry().list(), tools: listTools() });
+    await syncRegistries(database, { agents: agents.list(), tools: listTools() });
     return {
       database,
       queue,
@@ -107,9 +117,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       store: engineStore,
       journal: createJournal(store.database, store.reach),
       queue: store.queue,
-      channels: createChannelRegistry(),
-      decisions: createDecisionRegistry(),
-      agents: createAgentRegistry(),
+      ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
       candles: (symbol, at, count) => feed.candles(symbol, at, count),
       logger,
@@ -126,6 +134,14 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function registriesOf({ registries = {} }: OpenOptions): Registries {
+  return {
+    agents: registries.agents ?? createAgentRegistry(),
+    channels: registries.channels ?? createChannelRegistry(),
+    decisions: registries.decisions ?? createDecisionRegistry(),
+  };
 }
 
 export function createLogger(config: Config, destination?: string): Logger {
@@ -193,6 +209,6 @@ function boundaryOf({ crashAt }: Config): ReachBoundary {
   return (boundary) => {
     if (boundary !== crashAt.boundary) return;
     left -= 1;
-    if (left === 0) process.kill(process.pid, "SIGKILL");
+    if (left === 0) process.kill(process.pid, crashAt.signal);
   };
 }

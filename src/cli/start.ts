@@ -7,14 +7,14 @@ import { readConfig, type Config } from "#config/config.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
-import { createLogger, openTroupe } from "../troupe.ts";
+import { createLogger, openTroupe, type Registries } from "../troupe.ts";
 import { createJsonFace, createPlainFace, createTableFace, type Face } from "./face.ts";
 import { plural } from "./format.ts";
+import { liveUntilSignal } from "./lifetime.ts";
 import { createNames } from "./names.ts";
 import { overviewOf } from "./overview.ts";
-import { EXIT, report } from "./problem.ts";
+import { report } from "./problem.ts";
 import { seedWhenEmpty } from "./seed.ts";
-import { waitForEnd } from "./signals.ts";
 import { POWER_CUT } from "./table-view.ts";
 
 export interface StartOptions {
@@ -31,23 +31,25 @@ interface Stage extends StartOptions {
   face: Face;
   /** Where the log goes; null: stdout. */
   logFile: string | null;
+  registries: Partial<Registries>;
 }
 
-/** A stop that takes longer is cut short: what is committed is safe, the rest is done again. */
-const STOP_MS = 10_000;
-
 /** Runs the engine until a signal ends it; returns the exit code. */
-export async function start(options: StartOptions): Promise<number> {
+export async function start(
+  options: StartOptions,
+  registries: Partial<Registries> = {},
+): Promise<number> {
   try {
     const config = readConfig(process.env);
     assertLoopback(config.host);
-    return await run(stageFor(config, options));
+    const stage = { ...stageFor(config, options), registries };
+    return await liveUntilSignal(stage.face, (...means) => launch(stage, ...means));
   } catch (error) {
     return report(error, options);
   }
 }
 
-function stageFor(config: Config, options: StartOptions): Stage {
+function stageFor(config: Config, options: StartOptions): Omit<Stage, "registries"> {
   const out = process.stdout;
   const drawsTable = options.table && !options.json && out.isTTY;
   const plain = options.json ? createJsonFace(out) : createPlainFace(out);
@@ -59,37 +61,19 @@ function stageFor(config: Config, options: StartOptions): Stage {
   };
 }
 
-async function run(stage: Stage): Promise<number> {
-  const { face } = stage;
-  const ending = waitForEnd();
-  const resources = new AsyncDisposableStack();
-  try {
-    await launch(stage, resources);
-    const reason = await ending;
-    face.close();
-    face.note(`${reason}: finishing work under way, selling nothing …`);
-  } catch (error) {
-    face.close();
-    await resources.disposeAsync();
-    throw error;
-  }
-  if (!(await isDoneWithin(STOP_MS, resources.disposeAsync()))) {
-    face.note(`not stopped within ${STOP_MS / 1000} s, cut short: what is committed is safe`);
-    // Something hangs; leaving the event loop to empty itself would hang with it.
-    process.exit(EXIT.failed);
-  }
-  face.note("stopped: strategies run on from here at the next start");
-  return EXIT.done;
-}
-
 /** Opens and starts everything; what it opened is on the stack, in order, also when it fails. */
-async function launch(stage: Stage, resources: AsyncDisposableStack): Promise<void> {
-  const { config, demo, face, logFile } = stage;
+async function launch(
+  stage: Stage,
+  resources: AsyncDisposableStack,
+  ending: AbortSignal,
+): Promise<void> {
+  const { config, demo, face, logFile, registries } = stage;
   face.note(openingLine(config));
   const logger = createLogger(quieted(stage), logFile ?? undefined);
-  const troupe = resources.use(await openTroupe({ config, logger }));
+  const troupe = resources.use(await openTroupe({ config, logger, registries }));
   const { clock, database, engine, feed, services } = troupe;
   if (database.kind === "pglite") face.note(POWER_CUT);
+  if (ending.aborted) return;
   const elapsed = () => performance.now();
   const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
   const changes = createChangeFeed(engine.live);
@@ -99,7 +83,9 @@ async function launch(stage: Stage, resources: AsyncDisposableStack): Promise<vo
 
   const seeded = demo ? await seedWhenEmpty(services) : 0;
   if (seeded > 0) face.note(`created ${plural(seeded, "demo strategy")}`);
+  if (ending.aborted) return;
   const recovery = await engine.start();
+  if (ending.aborted) return;
   monitor.started(recovery);
   face.note(recoveryLine(recovery));
   face.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
@@ -125,18 +111,6 @@ function openingLine({ databaseUrl, dataDir }: Config): string {
 function recoveryLine({ durationMs, openTicks, restored, resumed }: RecoveryReport): string {
   const parts = [`restored ${plural(restored, "strategy")} in ${durationMs} ms`];
   if (resumed > 0) parts.push(`resumed ${resumed} that a shutdown had interrupted`);
-  if (openTicks > 0) parts.push(`finishing ${plural(openTicks, "interrupted tick")}`);
+  if (openTicks > 0) parts.push(`${plural(openTicks, "tick")} under way`);
   return parts.join(", ");
-}
-
-async function isDoneWithin(ms: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -55,9 +55,12 @@ export const SETTINGS = {
   TROUPE_CRASH_AT: {
     schema: z
       .string()
-      .regex(/^[a-z.-]+(:[1-9]\d*)?$/, 'expected a boundary name, "journal.after-commit:3"')
+      .regex(
+        /^[a-z.-]+(:[1-9]\d*(:SIG(KILL|TERM))?)?$/,
+        'expected a boundary name, "journal.after-commit:3", or "tick.before-close:2:SIGTERM"',
+      )
       .optional(),
-    help: "fault injection: kill this process (SIGKILL) at a named boundary, the n-th time",
+    help: "fault injection: kill this process at a named boundary, the n-th time (SIGKILL, or :SIGTERM)",
   },
 } as const;
 
@@ -75,7 +78,7 @@ export interface Config {
   replaySpeed: number | null;
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
   url: string;
-  crashAt: { boundary: string; occurrence: number } | undefined;
+  crashAt: { boundary: string; occurrence: number; signal: "SIGKILL" | "SIGTERM" } | undefined;
 }
 
 const schema = z.object({
@@ -139,8 +142,9 @@ function defaultOf(name: Name): string {
 
 function crashAt(value: string | undefined): Config["crashAt"] {
   if (value === undefined) return undefined;
-  const [boundary = "", occurrence = "1"] = value.split(":");
-  return { boundary, occurrence: Number(occurrence) };
+  const [boundary = "", occurrence = "1", signal] = value.split(":");
+  const isPlanned = signal === "SIGTERM";
+  return { boundary, occurrence: Number(occurrence), signal: isPlanned ? "SIGTERM" : "SIGKILL" };
 }
 
 function invalid(error: z.ZodError): DomainError {

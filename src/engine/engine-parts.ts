@@ -42,7 +42,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   marketTimeoutMs: 10_000,
   decisionTimeoutMs: 30_000,
   tickDeadlineMs: 5 * 60_000,
-  drainMs: 8_000,
+  drainMs: 5_000,
 };
 
 /** What the engine is built from; `main` puts adapters behind these. */

@@ -86,12 +86,12 @@ export class Engine {
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
     reach("shutdown.drained");
-    for (const shard of this.directory.shards) {
+    await this.#forEach(this.directory.shards, async (shard) => {
       await shard.cancel(reason).catch((error: unknown) => {
         logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not marked cancelled");
       });
       reach("shutdown.shard-cancelled");
-    }
+    });
   }
 
   /** A control command or a new strategy was committed: do not wait for the next poll. */
@@ -104,23 +104,18 @@ export class Engine {
   }
 
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
-    const { reach, settings, store } = this.#parts;
+    const { reach, store } = this.#parts;
     const heads = await store.shardHeads();
     let restored = 0;
     let resumed = 0;
-    const waiting = heads.values();
-    // As many shards at a time as there are slots, each worker taking the next one.
-    const worker = async (): Promise<void> => {
-      for (const head of waiting) {
-        const shard = this.directory.shard(head);
-        await shard.synchronise(head);
-        restored += shard.residents.size;
-        reach("boot.shard-restored");
-        const runAgain = await this.#resume(shard);
-        resumed += runAgain;
-      }
-    };
-    await Promise.all(Array.from({ length: settings.shardSlots }, worker));
+    await this.#forEach(heads, async (head) => {
+      const shard = this.directory.shard(head);
+      await shard.synchronise(head);
+      restored += shard.residents.size;
+      reach("boot.shard-restored");
+      const runAgain = await this.#resume(shard);
+      resumed += runAgain;
+    });
     reach("boot.resumed");
     await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
@@ -230,6 +225,15 @@ export class Engine {
     logger.error({ tickId }, message);
     await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
     this.#scheduler.nudge();
+  }
+
+  /** As many at a time as there are slots, each worker taking the next one. */
+  async #forEach<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+    const waiting = Iterator.from(items);
+    const worker = async (): Promise<void> => {
+      for (const item of waiting) await work(item);
+    };
+    await Promise.all(Array.from({ length: this.#parts.settings.shardSlots }, worker));
   }
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */

@@ -4,6 +4,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { Tick, TickInput } from "#domain/tick.ts";
 import { templateGroupMachine, type GroupEvent } from "#machines/template-group.machine.ts";
 import type { Claim } from "#ports/work-queue.ts";
+import { abortable } from "./abortable.ts";
 import { tickAlert } from "./alerts.ts";
 import { analyse } from "./analysis.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -50,7 +51,7 @@ export class GroupHost {
     this.tell({ type: "TICK_DUE", tick });
     try {
       reach("tick.before-analysis");
-      const prepared = await this.#prepare(tick, definition);
+      const prepared = await abortable(claim.signal, this.#prepare(tick, definition));
       reach("tick.analysed");
       const shardIds = await store.commitAnalysis({ claim, ...prepared });
       reach("tick.after-commit");

@@ -1,6 +1,7 @@
 import { DomainError } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { ObserveMarket } from "#ports/market-feed.ts";
+import { abortable } from "./abortable.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
 const EXIT_LOOKS = 3;
@@ -41,7 +42,7 @@ export async function observeForExit(
 ): Promise<MarketSnapshot> {
   for (let look = 1; ; look += 1) {
     try {
-      return await observeInTime(request, means);
+      return await abortable(signal, observeInTime(request, means));
     } catch (error) {
       signal.throwIfAborted();
       if (look === EXIT_LOOKS) throw error;

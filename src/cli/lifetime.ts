@@ -1,0 +1,71 @@
+import type { Face } from "./face.ts";
+import { EXIT } from "./problem.ts";
+import { waitForEnd } from "./signals.ts";
+
+/** A stop that takes longer is cut short: what is committed is safe, the rest is done again. */
+const STOP_MS = 9_000;
+/** An agent or a connection that does not answer keeps the process alive for no longer than this. */
+const LINGER_MS = 200;
+
+/** Opens what it needs, putting it on the stack in order; once `ending` aborts it opens no more. */
+export type Launch = (resources: AsyncDisposableStack, ending: AbortSignal) => Promise<void>;
+
+/**
+ * Launches, lives until a signal comes, and takes everything down again, in a bounded time and
+ * whatever state it is in; returns the exit code.
+ * @throws what the launch failed of, once what it had opened is closed
+ */
+export async function liveUntilSignal(
+  face: Pick<Face, "note" | "close">,
+  launch: Launch,
+): Promise<number> {
+  const ending = new AbortController();
+  const resources = new AsyncDisposableStack();
+  const signalled = waitForEnd();
+  const launched = launch(resources, ending.signal);
+  const reason = await Promise.race([
+    signalled,
+    launched.then(
+      () => signalled,
+      () => null,
+    ),
+  ]);
+  ending.abort();
+  face.close();
+  if (reason !== null) face.note(`${reason}: finishing work under way, selling nothing …`);
+  // A launch under way is waited for: what it opens meanwhile has to be closed too.
+  const closed = closeAfter(launched, resources);
+  try {
+    if (await isDoneWithin(STOP_MS, closed)) {
+      face.note("stopped, nothing sold: strategies go on from here");
+      return EXIT.done;
+    }
+    face.note(`not stopped within ${STOP_MS / 1000} s, cut short: what is committed is safe`);
+    return EXIT.failed;
+  } finally {
+    // Whatever still hangs must not keep the process: its exit code is set by then.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
+  }
+}
+
+async function closeAfter(launched: Promise<void>, resources: AsyncDisposable): Promise<void> {
+  try {
+    await launched;
+  } finally {
+    await resources[Symbol.asyncDispose]();
+  }
+}
+
+async function isDoneWithin(ms: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  // What fails after it was cut short has been said already.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
