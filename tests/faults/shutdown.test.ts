@@ -21,7 +21,7 @@ const NOT_PASSED = /^(control|stop|shutdown)\.|half-done|counts-corrected/;
 
 type Settings = Readonly<Record<string, string>>;
 
-describe.concurrent("SIGTERM", { timeout: 150_000 }, () => {
+describe.concurrent("SIGTERM", { timeout: isLong ? 900_000 : 150_000 }, () => {
   // Where it is when the signal comes: the process sends it to itself.
   const moments = isLong
     ? BOUNDARIES.filter((boundary) => !NOT_PASSED.test(boundary))
