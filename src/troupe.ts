@@ -87,6 +87,10 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       channels,
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
       reach,
+      timer: systemTimer,
+    });
+    resources.defer(async () => {
+      await services.retention.stop();
     });
     await services.definitions.sync(bundledDefinitions);
     await syncRegistries(database, { agents: agents.list(), tools: listTools() });

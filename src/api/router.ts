@@ -1,5 +1,6 @@
 import { definitionsRouter } from "./routers/definitions.router.ts";
 import { engineRouter } from "./routers/engine.router.ts";
+import { retentionRouter } from "./routers/retention.router.ts";
 import { strategiesRouter } from "./routers/strategies.router.ts";
 import { router } from "./trpc.ts";
 
@@ -7,6 +8,7 @@ export const appRouter = router({
   definitions: definitionsRouter,
   strategies: strategiesRouter,
   engine: engineRouter,
+  retention: retentionRouter,
 });
 
 /** All that a typed client needs to know of the server. */

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "DUPLICATE"
   | "FENCED"
   | "DATA_FOLDER_TAKEN"
+  | "PRUNE_RUNNING"
   | "PORT_UNAVAILABLE"
   | "PORT_TIMEOUT"
   | "SNAPSHOT_INCOMPATIBLE"

@@ -8,7 +8,7 @@ export interface AuditEntry {
   actor: string;
   /** e.g. `strategy.stop` */
   action: string;
-  subjectType: "strategy" | "definition" | "user" | "api" | "prompt" | "alert";
+  subjectType: "strategy" | "definition" | "user" | "api" | "prompt" | "alert" | "history";
   subjectId: string;
   /** Never a secret (I13). */
   detail?: JsonObject;

@@ -3,11 +3,13 @@ import type { Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
+import type { Timer } from "#ports/clock.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { replayDecision, type DecisionReplay } from "./decision-replay.ts";
 import { createDefinitionService, type DefinitionService } from "./definitions.ts";
 import { createHealthService, type HealthService } from "./health.ts";
+import { createRetentionService, type RetentionService } from "./retention.ts";
 import { createStrategyService, type StrategyService } from "./strategies.ts";
 import { createStrategyReads, type StrategyReads } from "./strategy-reads.ts";
 
@@ -20,6 +22,7 @@ export interface Services {
       replayDecision(composeId: string): Promise<DecisionReplay>;
     };
   health: HealthService;
+  retention: RetentionService;
   /** The owner of what is created on this machine while nobody has to sign in. */
   localUser(): Promise<UserRecord>;
   /** Called after every stored change. */
@@ -33,6 +36,7 @@ export interface ServiceParts {
   channels: Named<TradeChannel>;
   shardSize: number;
   reach?: ReachBoundary;
+  timer: Timer;
 }
 
 export function createServices(parts: ServiceParts): Services {
@@ -49,6 +53,7 @@ export function createServices(parts: ServiceParts): Services {
       replayDecision: (composeId) => replayDecision({ ...parts, ticks }, composeId),
     },
     health: createHealthService(parts),
+    retention: createRetentionService(parts),
     localUser: () =>
       ensureUser(parts.database, {
         email: "local@localhost",

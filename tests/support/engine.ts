@@ -191,6 +191,7 @@ export class EngineFixture implements AsyncDisposable {
       channels,
       shardSize: options.shardSize ?? 10,
       reach,
+      timer: systemTimer,
     });
     this.services.onChange(() => this.engine.nudge());
   }
