@@ -147,9 +147,9 @@ describe.each(storeKinds)("of what an engine did on %s, a prune", (kind) => {
       "select compose_id, context_before is not null as inherits from strategy_compose_cycles",
     );
     expect(cycles.filter(({ inherits }) => inherits === true).length).toBeGreaterThan(3);
-    const { replayDecision } = engine.services.strategies;
+    const { strategies } = engine.services;
     for (const { compose_id: composeId } of cycles) {
-      expect(await replayDecision(String(composeId))).toMatchObject({ differences: [] });
+      expect(await strategies.replayDecision(String(composeId))).toMatchObject({ differences: [] });
     }
   });
 
