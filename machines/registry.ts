@@ -1,6 +1,6 @@
 import { z } from "zod";
+import type { StrategyState } from "#domain/strategy.ts";
 import type { StrategyContext } from "./strategy.machine.ts";
-import { strategyMachine } from "./strategy.machine.ts";
 
 // Structure only: that money is money is the ledger's and the database's business. `looseObject`
 // keeps fields this build does not know.
@@ -56,20 +56,37 @@ function isStrategyContext(context: unknown): context is StrategyContext {
   return strategyContext.safeParse(context).success;
 }
 
+/** A snapshot's state and context as some version stored them. */
+export interface StoredSnapshot {
+  value: string;
+  context: unknown;
+}
+
+/** What this build knows about the snapshots of one machine. */
+export interface StoredMachine {
+  /** The version it writes. */
+  version: number;
+  states: readonly StrategyState[];
+  /** `migrations[n]` takes a snapshot of version n to n + 1; what it throws is why it cannot. */
+  migrations: Readonly<Record<number, (stored: StoredSnapshot) => StoredSnapshot>>;
+  isContext(context: unknown): context is StrategyContext;
+  /** What is wrong with a context, in words; empty when nothing is. */
+  problems(context: unknown): string;
+}
+
 /**
- * Every machine whose snapshots are stored, with the version this build writes and how to bring an
- * older context up to it: `migrations[n]` takes a context of version n to n + 1.
+ * Every machine whose snapshots are stored. A change that older snapshots do not fit raises the
+ * version, adds a migration, and leaves the fixtures of all older versions as they are.
  */
-export const storedMachines = {
+export const storedMachines: Readonly<Record<"strategy", StoredMachine>> = {
   strategy: {
-    machine: strategyMachine,
     version: 1,
     states: STATES,
-    migrations: {} as Record<number, (context: unknown) => unknown>,
+    migrations: {},
     isContext: isStrategyContext,
-    problems: (context: unknown): string => {
+    problems: (context) => {
       const parsed = strategyContext.safeParse(context);
       return parsed.success ? "" : z.prettifyError(parsed.error);
     },
   },
-} as const;
+};

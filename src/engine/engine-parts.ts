@@ -1,5 +1,6 @@
 import type { JsonObject } from "#domain/json.ts";
 import type { Candle } from "#domain/market.ts";
+import type { StoredMachine } from "#machines/registry.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
 import type { Clock, Timer } from "#ports/clock.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
@@ -60,6 +61,8 @@ export interface EnginePorts {
   logger: Logger;
   reach: ReachBoundary;
   settings: EngineSettings;
+  /** How strategies are stored; the product's own unless a test looks at a version to come. */
+  stored?: StoredMachine;
 }
 
 /** The ports and what the engine's own parts share. */

@@ -16,6 +16,7 @@ export class Resident {
   readonly strategyId: string;
   member: Member;
   actor: StrategyActor;
+  readonly #stored: StrategyRuntime["stored"];
   #value: StrategyState;
   #context: StrategyContext;
   #seq: number;
@@ -28,6 +29,7 @@ export class Resident {
   ) {
     this.strategyId = member.strategyId;
     this.member = member;
+    this.#stored = runtime.stored;
     this.#value = standing(stored);
     this.#context = stored.context;
     this.#seq = stored.seq;
@@ -93,7 +95,7 @@ export class Resident {
       strategyId: this.strategyId,
       state,
       ...stop,
-      envelope: seal(state, context),
+      envelope: seal(state, context, this.#stored),
       seq: this.#seq + 1,
       cycle: null,
     };

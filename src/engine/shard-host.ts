@@ -172,7 +172,7 @@ export class ShardHost {
     const opened =
       stored === undefined
         ? ({ ok: false, reason: "missing", detail: "no stored snapshot" } as const)
-        : unseal(stored.envelope);
+        : unseal(stored.envelope, runtime.stored);
     if (opened.ok && stored !== undefined) {
       const resident = new Resident(member, { ...opened, seq: stored.seq }, runtime);
       this.#residents.set(strategyId, resident);

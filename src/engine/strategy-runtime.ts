@@ -3,6 +3,7 @@ import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { Analysis } from "#domain/analysis.ts";
 import type { Decision } from "#domain/decision.ts";
 import type { StrategyState } from "#domain/strategy.ts";
+import { storedMachines, type StoredMachine } from "#machines/registry.ts";
 import {
   strategyMachine,
   type StrategyContext,
@@ -48,7 +49,11 @@ export class StrategyRuntime {
   readonly #reach: ReachBoundary;
   readonly #machine;
 
-  constructor(dependencies: { timer: Timer; reach: ReachBoundary }) {
+  /** How the actors' states are stored. */
+  readonly stored: StoredMachine;
+
+  constructor(dependencies: { timer: Timer; reach: ReachBoundary; stored?: StoredMachine }) {
+    this.stored = dependencies.stored ?? storedMachines.strategy;
     this.#timer = dependencies.timer;
     this.#reach = dependencies.reach;
     this.#machine = strategyMachine.provide({

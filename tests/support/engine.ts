@@ -15,6 +15,7 @@ import type { Quote } from "#domain/market.ts";
 import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
+import type { StoredMachine } from "#machines/registry.ts";
 import { upsertDefinition } from "#persistence/definitions.store.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
@@ -49,6 +50,8 @@ export interface EngineOptions {
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
   reach?: ReachBoundary;
+  /** A version of the snapshots that is not the product's. */
+  stored?: StoredMachine;
 }
 
 export type NewDefinition = Partial<Omit<Definition, "id" | "version">>;
@@ -177,6 +180,7 @@ export class EngineFixture implements AsyncDisposable {
       candles: async () => [],
       logger: silent,
       reach,
+      ...(options.stored === undefined ? {} : { stored: options.stored }),
       settings: {
         ...DEFAULT_SETTINGS,
         shardSlots: database.kind === "postgres" ? 4 : 1,

@@ -5,6 +5,7 @@ import { seal, unseal } from "#engine/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { storedMachines } from "#machines/registry.ts";
 import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
+import { secondVersion } from "#support/second-version.ts";
 import {
   hold,
   observedActor,
@@ -76,6 +77,38 @@ describe.each(snapshots)("a recorded snapshot: $says", ({ version, envelope }) =
     expect(actor.stand()).toEqual({ status: "active", value: "running", context: next });
     actor.send(stopWith(false));
     expect(actor.stand().value).toBe("stopped");
+  });
+});
+
+describe("in a build of a second version, with a migration", () => {
+  test.each(snapshots)("it opens, brought up, and steps: $says", ({ envelope }) => {
+    const result = unseal(envelope, secondVersion);
+    if (!result.ok) throw new Error(result.detail);
+    const { value, context } = result;
+    const before = opened(envelope);
+    const decisionState = { ...before.context.decisionState, broughtUp: true };
+    expect(result).toEqual({
+      ok: true,
+      value: before.value,
+      context: { ...before.context, decisionState },
+    });
+    const actor = observedActor(context, { value, context });
+    bringToRunning(actor, context);
+    actor.send(tickAt(NEXT_TICK));
+    expect(actor.stand().value).toBe("composing");
+    const sealed = seal(value, context, secondVersion);
+    expect(sealed.version).toBe(2);
+    expect(unseal(sealed, secondVersion)).toEqual(result);
+    expect(unseal(sealed)).toMatchObject({ ok: false, reason: "unknown_version" });
+  });
+
+  test("without the migration it is refused", () => {
+    const refused = snapshots.map(({ envelope }) =>
+      unseal(envelope, { ...secondVersion, migrations: {} }),
+    );
+    expect(new Set(refused.map((result) => !result.ok && result.reason))).toEqual(
+      new Set(["unknown_version"]),
+    );
   });
 });
 
