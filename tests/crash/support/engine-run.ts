@@ -26,6 +26,10 @@ export interface Later {
 export interface EngineRun extends AsyncDisposable {
   child: ChildProcess;
   reports: readonly Report[];
+  /** What it has logged so far, warnings and worse. */
+  logged: readonly string[];
+  /** How many cycles it has committed so far. */
+  readonly cycles: number;
   ended: Promise<EndedRun>;
   /** Resolves with the first report of that kind. */
   heard(event: Report["event"]): Promise<Report>;
@@ -70,6 +74,11 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
   return {
     child,
     reports,
+    logged,
+    get cycles() {
+      const newest = reports.findLast((report) => report.event === "worked");
+      return newest?.event === "worked" ? newest.cycles : 0;
+    },
     ended,
     async heard(event) {
       const isIt = (report: Report): boolean => report.event === event;
