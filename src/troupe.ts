@@ -28,6 +28,7 @@ import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { createServices, type Services } from "#services/services.ts";
+import { shardThreads, threadCount } from "./threads.ts";
 
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
 /** Bars shown before the replay's first tick, so that moving averages have something to average. */
@@ -110,11 +111,18 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
 /** Everything, engine included, opened and not yet started. */
 export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   const { config, logger } = options;
+  const count = options.registries === undefined ? threadCount(config) : 0;
   const feed = await openFeed(config);
   const store = await openStore(options);
+  const settings: EngineSettings = {
+    ...DEFAULT_SETTINGS,
+    shardSlots: store.database.kind === "postgres" ? Math.max(4, 2 * count) : 1,
+    ...options.settings,
+  };
   try {
     const engineStore = createEngineStore(store.database, store.queue, store.reach);
     const clock = await openClock(config, feed, engineStore);
+    const threads = shardThreads({ count, config, settings, clock, logger });
     const engine = new Engine({
       clock,
       timer: systemTimer,
@@ -126,11 +134,8 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       candles: (symbol, at, count) => feed.candles(symbol, at, count),
       logger,
       reach: store.reach,
-      settings: {
-        ...DEFAULT_SETTINGS,
-        shardSlots: store.database.kind === "postgres" ? 4 : 1,
-        ...options.settings,
-      },
+      settings,
+      ...(threads === null ? {} : { threads }),
     });
     store.services.onChange(() => engine.nudge());
     return { ...store, engine, feed, clock };
@@ -203,7 +208,8 @@ async function openClock(
   });
 }
 
-function boundaryOf({ crashAt }: Config): ReachBoundary {
+/** Kills this process where `TROUPE_CRASH_AT` says; each thread counts for itself. */
+export function boundaryOf({ crashAt }: Config): ReachBoundary {
   if (crashAt === undefined) return passBy;
   if (!BOUNDARIES.some((boundary) => boundary === crashAt.boundary)) {
     const message = `TROUPE_CRASH_AT: expected one of ${BOUNDARIES.join(", ")}, was ${crashAt.boundary}`;

@@ -48,6 +48,10 @@ export const SETTINGS = {
     schema: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
     help: "least serious messages that are logged",
   },
+  TROUPE_ENGINE_THREADS: {
+    schema: z.coerce.number().int().min(0).max(64).optional(),
+    help: "threads that strategies run in, PostgreSQL only; 0: the main one (default: half of the cores)",
+  },
   TROUPE_URL: {
     schema: z.url().optional(),
     help: "running engine the CLI talks to (default: TROUPE_HOST and TROUPE_PORT)",
@@ -77,6 +81,8 @@ export interface Config {
   /** Ticks per real second; null: as fast as possible. */
   replaySpeed: number | null;
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Null: as many as suit the machine. */
+  engineThreads: number | null;
   url: string;
   crashAt: { boundary: string; occurrence: number; signal: "SIGKILL" | "SIGTERM" } | undefined;
 }
@@ -91,6 +97,7 @@ const schema = z.object({
   TROUPE_REPLAY_FILE: SETTINGS.TROUPE_REPLAY_FILE.schema,
   TROUPE_REPLAY_SPEED: SETTINGS.TROUPE_REPLAY_SPEED.schema,
   TROUPE_LOG_LEVEL: SETTINGS.TROUPE_LOG_LEVEL.schema,
+  TROUPE_ENGINE_THREADS: SETTINGS.TROUPE_ENGINE_THREADS.schema,
   TROUPE_URL: SETTINGS.TROUPE_URL.schema,
   TROUPE_CRASH_AT: SETTINGS.TROUPE_CRASH_AT.schema,
 });
@@ -117,6 +124,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     replayFile: read.TROUPE_REPLAY_FILE,
     replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
     logLevel: read.TROUPE_LOG_LEVEL,
+    engineThreads: read.TROUPE_ENGINE_THREADS ?? null,
     url: read.TROUPE_URL ?? `http://${bracketed(read.TROUPE_HOST)}:${port}`,
     crashAt: crashAt(read.TROUPE_CRASH_AT),
   };

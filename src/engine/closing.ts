@@ -3,7 +3,7 @@ import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { StopRequest } from "#machines/strategy.machine.ts";
 import { openCycle, type CycleError, type CycleFrame } from "./cycle.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { ShardParts } from "./engine-parts.ts";
 import { observeForExit } from "./observation.ts";
 import type { Resident } from "./resident.ts";
 
@@ -32,7 +32,7 @@ export class CannotClose extends Error {
 export async function openClosing(
   resident: Resident,
   { definition, request, signal }: Stopping,
-  parts: EngineParts,
+  parts: ShardParts,
 ): Promise<{ frame: CycleFrame; error: CycleError | null }> {
   const { context, member } = resident;
   const at = parts.clock.now();

@@ -9,6 +9,7 @@ import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
+import type { OnShardCommit, ShardRunner } from "./shard-runner.ts";
 import type { LiveStore } from "./live-store.ts";
 import type { Logger } from "./logger.ts";
 import type { StrategyRuntime } from "./strategy-runtime.ts";
@@ -63,11 +64,38 @@ export interface EnginePorts {
   settings: EngineSettings;
   /** How strategies are stored; the product's own unless a test looks at a version to come. */
   stored?: StoredMachine;
+  /** Threads for the shards, which tell `committed` what they did; without, they share this one. */
+  threads?: (committed: OnShardCommit) => ShardRunner;
 }
 
-/** The ports and what the engine's own parts share. */
+/** The ports and what is shown of the strategies. */
 export interface EngineParts extends EnginePorts {
   live: LiveStore;
+}
+
+/** What work on shards takes from outside; the same in the engine's own thread and in others. */
+export interface ShardPorts extends Pick<
+  EnginePorts,
+  | "channels"
+  | "decisions"
+  | "journal"
+  | "logger"
+  | "observe"
+  | "reach"
+  | "settings"
+  | "stored"
+  | "timer"
+> {
+  clock: Pick<Clock, "now" | "observe">;
+  store: Pick<
+    EngineStore,
+    "actors" | "definition" | "dismiss" | "isolate" | "members" | "shardHead" | "tickInput"
+  >;
+}
+
+/** … and what the shards of one thread share. */
+export interface ShardParts extends ShardPorts {
   runtime: StrategyRuntime;
   supervision: RestartBudget;
+  committed: OnShardCommit;
 }

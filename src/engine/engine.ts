@@ -1,5 +1,5 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
-import { errorMessage, FencedError, InvariantError } from "#domain/errors.ts";
+import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { Tick } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { tickAlert } from "./alerts.ts";
@@ -8,9 +8,8 @@ import type { EngineParts, EnginePorts } from "./engine-parts.ts";
 import { LiveStore } from "./live-store.ts";
 import { LiveSync } from "./live-sync.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { ShardHost } from "./shard-host.ts";
-import { StrategyRuntime } from "./strategy-runtime.ts";
-import { RestartBudget } from "./supervision.ts";
+import { LocalShards } from "./local-shards.ts";
+import type { OnShardCommit, ShardRunner } from "./shard-runner.ts";
 import { TickInputs } from "./tick-inputs.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
@@ -31,22 +30,20 @@ export class Engine {
   readonly live = new LiveStore();
   readonly directory: Directory;
   readonly #parts: EngineParts;
-  readonly #inputs: TickInputs;
+  readonly #shards: ShardRunner;
   readonly #scheduler: Scheduler;
   readonly #stopping = new AbortController();
   readonly #liveSync: LiveSync;
   #housekeeping: Promise<unknown> | null = null;
 
   constructor(ports: EnginePorts) {
-    this.#parts = {
-      ...ports,
-      live: this.live,
-      runtime: new StrategyRuntime(ports),
-      supervision: new RestartBudget(),
-    };
-    this.#inputs = new TickInputs(ports.store);
-    this.directory = new Directory(this.#parts, this.#inputs);
-    this.#liveSync = new LiveSync(this.#parts, this.directory);
+    this.#parts = { ...ports, live: this.live };
+    const inputs = new TickInputs(ports.store);
+    const committed: OnShardCommit = ({ changes }) => this.live.changed(changes);
+    const local = new LocalShards(ports, inputs, committed);
+    this.#shards = ports.threads?.(committed) ?? local;
+    this.directory = new Directory(this.#parts, inputs, local);
+    this.#liveSync = new LiveSync(this.#parts, this.#shards);
     this.#scheduler = new Scheduler(this.#parts, (scheduled) => {
       for (const { definition } of scheduled) {
         this.directory
@@ -79,19 +76,15 @@ export class Engine {
 
   /** Drains work under way, marks what ran `cancelled`, sells nothing (I9). */
   async stop(reason: string): Promise<void> {
-    const { logger, queue, reach, settings } = this.#parts;
+    const { queue, reach, settings } = this.#parts;
     reach("shutdown.begun");
     this.#stopping.abort();
     await this.#scheduler.stop();
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
     reach("shutdown.drained");
-    await this.#forEach(this.directory.shards, async (shard) => {
-      await shard.cancel(reason).catch((error: unknown) => {
-        logger.warn({ shardId: shard.id, error: errorMessage(error) }, "not marked cancelled");
-      });
-      reach("shutdown.shard-cancelled");
-    });
+    await this.#shards.cancel(reason);
+    await this.#shards.close();
   }
 
   /** A control command or a new strategy was committed: do not wait for the next poll. */
@@ -106,31 +99,11 @@ export class Engine {
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
     const { reach, store } = this.#parts;
     const heads = await store.shardHeads();
-    let restored = 0;
-    let resumed = 0;
-    await this.#forEach(heads, async (head) => {
-      const shard = this.directory.shard(head);
-      await shard.synchronise(head);
-      restored += shard.residents.size;
-      reach("boot.shard-restored");
-      const runAgain = await this.#resume(shard);
-      resumed += runAgain;
-    });
+    const restored = await this.#shards.restore(heads);
     reach("boot.resumed");
     await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
-    return { shards: heads.length, restored, resumed, openTicks };
-  }
-
-  async #resume(shard: ShardHost): Promise<number> {
-    return shard.resumeCancelled(null).catch((error: unknown) => {
-      // Another node was faster; the shard's next message reads again.
-      this.#parts.logger.warn(
-        { shardId: shard.id, error: errorMessage(error) },
-        "not resumed at boot",
-      );
-      return 0;
-    });
+    return { shards: heads.length, ...restored, openTicks };
   }
 
   async #onTick(claim: Claim): Promise<void> {
@@ -147,45 +120,12 @@ export class Engine {
   }
 
   async #onShard(claim: Claim): Promise<void> {
-    const { reach, store } = this.#parts;
-    const head = await store.shardHead(claim.key);
-    if (head === null) {
-      await store.dismiss(claim);
-      return;
-    }
-    const shard = this.directory.shard(head);
-    await shard.synchronise(head);
-    if (claim.body["kind"] === "resume") {
-      await shard.resumeCancelled(claim);
-      return;
-    }
-    if (claim.body["kind"] === "command") {
-      const definition = await store.definition(head.definitionId);
-      await shard.command(claim, textOf(claim, "strategyId"), definition);
+    const outcome = await this.#shards.work(claim);
+    if (outcome.kind === "ticked") {
+      await this.#onSettled(outcome.definitionId, outcome.tickId, claim.key);
+    } else if (outcome.kind === "reconciled") {
       this.#scheduler.nudge();
-      return;
     }
-    const tickId = textOf(claim, "tickId");
-    const input = head.fannedTickId === tickId ? await this.#inputs.get(tickId) : null;
-    if (input === null) {
-      await store.dismiss(claim);
-      return;
-    }
-    reach("fanout.shard-taken");
-    try {
-      await shard.tick(claim, input);
-    } catch (error) {
-      if (!(error instanceof FencedError) || (await this.#isAwaited(tickId, shard.id))) throw error;
-      // Closed at its deadline while this shard worked on it: there is nothing left to do.
-      await store.dismiss(claim);
-      return;
-    }
-    await this.#onSettled(head.definitionId, tickId, shard.id);
-  }
-
-  async #isAwaited(tickId: string, shardId: string): Promise<boolean> {
-    const head = await this.#parts.store.shardHead(shardId);
-    return head?.fannedTickId === tickId;
   }
 
   /** Closes the tick at once when the last shard was ours; the sweep sees to all other cases. */
@@ -225,15 +165,6 @@ export class Engine {
     logger.error({ tickId }, message);
     await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
     this.#scheduler.nudge();
-  }
-
-  /** As many at a time as there are slots, each worker taking the next one. */
-  async #forEach<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
-    const waiting = Iterator.from(items);
-    const worker = async (): Promise<void> => {
-      for (const item of waiting) await work(item);
-    };
-    await Promise.all(Array.from({ length: this.#parts.settings.shardSlots }, worker));
   }
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */

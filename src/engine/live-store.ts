@@ -1,6 +1,7 @@
 import { createAtom } from "@xstate/store";
 import type { DecisionSignal } from "#domain/decision.ts";
 import type { StrategyFigures } from "#ports/store.ts";
+import { changed, type CommittedChange } from "./live-view.ts";
 
 /** What is publicly known of a strategy: always something that has been committed (I5). */
 export interface LiveStrategy extends StrategyFigures {
@@ -34,6 +35,16 @@ export class LiveStore {
     for (const listener of this.#listeners) listener(news);
   }
 
+  /** Takes what a commit of this node changed; strategies not shown yet are left to the next look. */
+  changed(changes: readonly CommittedChange[]): void {
+    this.committed(
+      changes.flatMap((change) => {
+        const before = this.get(change.strategyId);
+        return before === undefined ? [] : [changed(before, change)];
+      }),
+    );
+  }
+
   /** Calls `listener` with the strategies each commit changed, until the returned function is called. */
   onCommit(listener: Listener): () => void {
     this.#listeners.add(listener);
@@ -46,8 +57,15 @@ export class LiveStore {
       this.#atoms.set(change.strategyId, createAtom(change));
       return true;
     }
-    if (atom.get().seq >= change.seq) return false;
+    const shown = atom.get();
+    if (shown.seq > change.seq || (shown.seq === change.seq && !knowsMore(change, shown)))
+      return false;
     atom.set(change);
     return true;
   }
+}
+
+/** A look at the database may have been faster than the word of who committed, which says more. */
+function knowsMore(change: LiveStrategy, shown: LiveStrategy): boolean {
+  return change.lastStatus !== shown.lastStatus || change.lastSignal !== shown.lastSignal;
 }

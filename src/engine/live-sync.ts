@@ -1,6 +1,6 @@
-import type { Directory } from "./directory.ts";
 import type { StrategyFigures } from "#ports/store.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import type { ShardRunner } from "./shard-runner.ts";
 
 /**
  * Shows what this node did not commit itself: strategies just created, and what other nodes of the
@@ -9,13 +9,13 @@ import type { EngineParts } from "./engine-parts.ts";
  */
 export class LiveSync {
   readonly #parts: EngineParts;
-  readonly #directory: Directory;
+  readonly #shards: ShardRunner;
   /** The newest head of each shard that is shown. */
   readonly #shown = new Map<string, { version: number; rosterVersion: number }>();
 
-  constructor(parts: EngineParts, directory: Directory) {
+  constructor(parts: EngineParts, shards: ShardRunner) {
     this.#parts = parts;
-    this.#directory = directory;
+    this.#shards = shards;
   }
 
   async look(): Promise<void> {
@@ -23,7 +23,7 @@ export class LiveSync {
     const heads = await store.shardHeads();
     const moved = heads.filter((head) => {
       const shown = this.#shown.get(head.id);
-      const own = this.#directory.shard(head).version;
+      const own = this.#shards.versionOf(head.id);
       return (
         shown === undefined ||
         head.rosterVersion !== shown.rosterVersion ||

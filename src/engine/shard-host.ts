@@ -8,9 +8,9 @@ import type { Member, MemberWrite, ShardCommit, ShardHead } from "#ports/store.t
 import type { Claim } from "#ports/work-queue.ts";
 import { CannotClose, openClosing, type Stopping } from "./closing.ts";
 import { failCycle, openCycle, type CycleFrame } from "./cycle.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { ShardParts } from "./engine-parts.ts";
 import { unseal } from "./envelope.ts";
-import { committedView } from "./live-view.ts";
+import { changeOf } from "./live-view.ts";
 import { Resident } from "./resident.ts";
 import { ShardBatch } from "./shard-batch.ts";
 import { toCycleError, type Work } from "./strategy-runtime.ts";
@@ -28,12 +28,12 @@ interface Origin {
 export class ShardHost {
   readonly id: string;
   readonly definitionId: string;
-  readonly #parts: EngineParts;
+  readonly #parts: ShardParts;
   readonly #residents = new Map<string, Resident>();
   #version = NEVER_READ;
   #rosterVersion = NEVER_READ;
 
-  constructor(head: Pick<ShardHead, "id" | "definitionId">, parts: EngineParts) {
+  constructor(head: Pick<ShardHead, "id" | "definitionId">, parts: ShardParts) {
     this.id = head.id;
     this.definitionId = head.definitionId;
     this.#parts = parts;
@@ -165,7 +165,7 @@ export class ShardHost {
   /** A snapshot that cannot be trusted stops its strategy and nobody else. */
   async #restore(
     member: Member,
-    stored: Awaited<ReturnType<EngineParts["store"]["actors"]>>[number] | undefined,
+    stored: Awaited<ReturnType<ShardParts["store"]["actors"]>>[number] | undefined,
   ): Promise<void> {
     const { logger, runtime, store } = this.#parts;
     const { strategyId } = member;
@@ -392,10 +392,10 @@ export class ShardHost {
    * database holds something else than what was handed to it: then memory is worth nothing.
    */
   #step(batch: ShardBatch, stored: readonly MemberWrite[]): boolean {
-    const { live, reach, runtime } = this.#parts;
+    const { committed, reach, runtime } = this.#parts;
     reach("actor.before-step");
     let isInStep = true;
-    const views = stored.flatMap((write) => {
+    const changes = stored.flatMap((write) => {
       const entry = batch.entryOf(write.strategyId);
       if (entry === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
       if (entry.write !== write) {
@@ -405,11 +405,10 @@ export class ShardHost {
       const { context, event, resident } = entry;
       resident.take(write, context, event);
       if (!resident.isInStep) resident.revive(runtime);
-      const before = live.get(write.strategyId);
-      return before === undefined ? [] : [committedView(before, write)];
+      return [changeOf(write)];
     });
     reach("actor.after-step");
-    live.committed(views);
+    committed({ shardId: this.id, version: this.#version, changes });
     return isInStep;
   }
 }

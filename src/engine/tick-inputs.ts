@@ -6,10 +6,10 @@ const KEPT = 8;
 
 /** The stored analysis of recent ticks, read once per node instead of once per shard. */
 export class TickInputs {
-  readonly #store: EngineStore;
+  readonly #store: Pick<EngineStore, "tickInput">;
   readonly #kept = new Map<string, Promise<TickInput | null>>();
 
-  constructor(store: EngineStore) {
+  constructor(store: Pick<EngineStore, "tickInput">) {
     this.#store = store;
   }
 

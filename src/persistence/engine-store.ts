@@ -1,6 +1,6 @@
 import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
 import type { EngineStore } from "#ports/store.ts";
-import type { WorkQueue } from "#ports/work-queue.ts";
+import type { Outbox } from "#ports/work-queue.ts";
 import type { Database } from "./database.ts";
 import { createFiguresStore } from "./figures.store.ts";
 import { createShardStore } from "./shards.store.ts";
@@ -9,7 +9,7 @@ import { createTickStore } from "./ticks.store.ts";
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(
   database: Database,
-  queue: WorkQueue,
+  queue: Outbox,
   reach: ReachBoundary = passBy,
 ): EngineStore {
   return {

@@ -10,7 +10,7 @@ import type {
   TickInput,
   TickStatus,
 } from "#ports/store.ts";
-import type { WorkQueue } from "#ports/work-queue.ts";
+import type { Outbox } from "#ports/work-queue.ts";
 import { batchOf, instant } from "./batch.ts";
 import type { Database } from "./database.ts";
 import { definitionColumns, definitionOf } from "./definition-row.ts";
@@ -152,7 +152,7 @@ const agentRuns = batchOf({
 /** Ticks from proposal to close. */
 export function createTickStore(
   database: Database,
-  queue: WorkQueue,
+  queue: Outbox,
   reach: ReachBoundary,
 ): TickStore {
   const { sql } = database;
@@ -231,7 +231,7 @@ async function closeOverdue(tx: SqlTransaction, tickId: string): Promise<TickSta
 
 interface Open {
   tx: SqlTransaction;
-  queue: WorkQueue;
+  queue: Outbox;
   reach: ReachBoundary;
 }
 

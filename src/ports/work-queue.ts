@@ -14,14 +14,18 @@ export interface Message {
   body: JsonObject;
 }
 
-/** One delivery of one message to this node. */
-export interface Claim {
+/** What identifies one delivery of one message, as plain data. */
+export interface ClaimTicket {
   readonly id: string;
   readonly queue: QueueName;
   readonly key: string;
   readonly body: JsonObject;
   /** 0 at first delivery, +1 each time it was delivered again: the fencing token with `id`. */
   readonly attempt: number;
+}
+
+/** One delivery of one message to this node. */
+export interface Claim extends ClaimTicket {
   /** Aborts when this node has lost the claim or the queue is closing. */
   readonly signal: AbortSignal;
   /**
@@ -39,6 +43,19 @@ export interface Claim {
    * it. The queue bounds how many are let in this way.
    */
   yieldSlot(): void;
+  /** Another thread of this node settled it, and its transaction has committed. */
+  settledElsewhere(): void;
+}
+
+/** A claim of this node in the thread that works on it. */
+export interface EntrustedClaim extends Claim {
+  abort(reason: Error): void;
+}
+
+/** Where a thread without a queue of its own settles what the node's queue has claimed. */
+export interface ClaimDesk extends AsyncDisposable {
+  /** `onYield` is told when the work would let another message in. */
+  accept(ticket: ClaimTicket, onYield: () => void): EntrustedClaim;
 }
 
 export interface QueueHealth {
@@ -47,11 +64,14 @@ export interface QueueHealth {
   failed: number;
 }
 
-/** Durable messages in the same database as everything else. */
-export interface WorkQueue {
-  start(): Promise<void>;
+export interface Outbox {
   /** Stores messages; with `transaction`, they exist exactly when that commits. */
   send(queue: QueueName, messages: readonly Message[], transaction?: Transaction): Promise<void>;
+}
+
+/** Durable messages in the same database as everything else. */
+export interface WorkQueue extends Outbox {
+  start(): Promise<void>;
   /**
    * Pulls messages and runs `handler` for up to `slots` at a time. A handler that throws puts the
    * message back with growing delay, for ever; one that returns must have settled its claim.

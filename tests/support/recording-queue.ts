@@ -42,6 +42,7 @@ export function recordingClaim(refuse?: () => Error): Claim & { calls: string[] 
     settle: answer("settle"),
     hold: answer("hold"),
     yieldSlot: () => undefined,
+    settledElsewhere: () => undefined,
     calls,
   };
 }

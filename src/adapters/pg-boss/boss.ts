@@ -53,7 +53,7 @@ export const queueNames: readonly QueueName[] = ["ticks", "shards"];
 
 const tenYearsInSeconds = 315_360_000;
 const withoutLimit = 1_000_000_000;
-const nobody = { id: "00000000-0000-0000-0000-000000000000", retryCount: 0 };
+export const nobody = { id: "00000000-0000-0000-0000-000000000000", retryCount: 0 };
 
 export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss {
   return new PgBoss({

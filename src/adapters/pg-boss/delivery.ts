@@ -1,20 +1,19 @@
-import type { JobWithMetadata, PgBoss } from "pg-boss";
+import type { PgBoss } from "pg-boss";
 import { FencedError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
-import type { Claim, QueueName, Transaction } from "#ports/work-queue.ts";
+import type { ClaimTicket, EntrustedClaim, QueueName, Transaction } from "#ports/work-queue.ts";
 import { affectedBy, toDatabase } from "./boss.ts";
 import { withDeadline } from "./deadline.ts";
 
 export interface DeliverySource {
   boss: PgBoss;
-  queue: QueueName;
   callTimeoutMs: number;
   /** Told when a slot has become free although its handler still runs. */
   onYield(): void;
 }
 
 /** A claim of this node, as its handler sees it and as the pump keeps it alive. */
-export class Delivery implements Claim {
+export class Delivery implements EntrustedClaim {
   readonly id: string;
   readonly queue: QueueName;
   readonly key: string;
@@ -27,14 +26,13 @@ export class Delivery implements Claim {
   #lost = false;
   #yielded = false;
 
-  constructor(source: DeliverySource, job: JobWithMetadata<JsonObject>) {
+  constructor(source: DeliverySource, ticket: ClaimTicket) {
     this.#source = source;
-    this.id = job.id;
-    this.queue = source.queue;
-    // The queue's policy refuses messages without a key.
-    this.key = job.singletonKey ?? "";
-    this.body = job.data;
-    this.attempt = job.retryCount;
+    this.id = ticket.id;
+    this.queue = ticket.queue;
+    this.key = ticket.key;
+    this.body = ticket.body;
+    this.attempt = ticket.attempt;
     this.signal = this.#abort.signal;
   }
 
@@ -63,16 +61,20 @@ export class Delivery implements Claim {
   }
 
   async settle(transaction: Transaction): Promise<void> {
-    const { boss, queue } = this.#source;
+    const { boss } = this.#source;
     const options = { db: toDatabase(transaction) };
-    await this.#confirm("settle", () => boss.complete(queue, this.fence, undefined, options));
+    await this.#confirm("settle", () => boss.complete(this.queue, this.fence, undefined, options));
+    this.#settled = true;
+  }
+
+  settledElsewhere(): void {
     this.#settled = true;
   }
 
   async hold(transaction: Transaction): Promise<void> {
-    const { boss, queue } = this.#source;
+    const { boss } = this.#source;
     const options = { db: toDatabase(transaction) };
-    await this.#confirm("hold", () => boss.touch(queue, this.fence, options));
+    await this.#confirm("hold", () => boss.touch(this.queue, this.fence, options));
   }
 
   abort(reason: Error): void {

@@ -1,10 +1,10 @@
 // Pulls one queue's messages into handlers and keeps their claims alive. It stands in for pg-boss's
 // own worker, which after each job waits for a notification or 30 s, and so stalls on a backlog.
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import type { PgBoss } from "pg-boss";
+import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
-import type { Claim, QueueName } from "#ports/work-queue.ts";
+import type { Claim, ClaimTicket, QueueName } from "#ports/work-queue.ts";
 import { Bell } from "./bell.ts";
 import { affectedBy, describe, type QueueLogger, type QueueTuning } from "./boss.ts";
 import { withDeadline } from "./deadline.ts";
@@ -93,8 +93,8 @@ export class Pump {
       const options = { batchSize, includeMetadata: true } as const;
       const jobs = await boss.fetch<JsonObject>(queue, options);
       const onYield = () => this.#bell.ring();
-      const source = { boss, queue, callTimeoutMs: tuning.callTimeoutMs, onYield };
-      const deliveries = jobs.map((job) => new Delivery(source, job));
+      const source = { boss, callTimeoutMs: tuning.callTimeoutMs, onYield };
+      const deliveries = jobs.map((job) => new Delivery(source, ticketOf(queue, job)));
       if (this.#stopping) await Promise.all(deliveries.map((claim) => this.#release(claim)));
       else for (const delivery of deliveries) this.#running.set(delivery, this.#deliver(delivery));
       return jobs.length;
@@ -223,4 +223,10 @@ export class Pump {
     await Promise.race([ended, waited]);
     timeout.abort();
   }
+}
+
+function ticketOf(queue: QueueName, job: JobWithMetadata<JsonObject>): ClaimTicket {
+  // The queue's policy refuses messages without a key.
+  const key = job.singletonKey ?? "";
+  return { id: job.id, queue, key, body: job.data, attempt: job.retryCount };
 }

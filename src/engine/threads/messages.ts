@@ -1,0 +1,55 @@
+import { DomainError, FencedError, errorMessage, type ErrorCode } from "#domain/errors.ts";
+import type { ShardHead } from "#ports/store.ts";
+import type { ClaimTicket } from "#ports/work-queue.ts";
+import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard-runner.ts";
+
+// What the engine and its shard threads say to each other: plain data, copied on the way. Calls are
+// numbered by the engine and answered once, by `done` or `failed`.
+
+export type ToThread =
+  | { type: "restore"; call: number; heads: readonly ShardHead[] }
+  /** `now`: the engine's clock, ms UTC. */
+  | { type: "work"; call: number; ticket: ClaimTicket; now: number }
+  | { type: "abort"; call: number; error: PlainError }
+  | { type: "cancel"; call: number; reason: string }
+  | { type: "close" };
+
+export type FromThread =
+  | { type: "done"; call: number; answer: Answer }
+  | { type: "failed"; call: number; error: PlainError }
+  | { type: "yielded"; call: number }
+  | { type: "committed"; commit: Parameters<OnShardCommit>[0] }
+  | { type: "logged"; level: "debug" | "info" | "warn" | "error"; detail: object; message: string };
+
+export type Answer = ShardOutcome | Restored | null;
+
+/** One side of the line between the engine and a thread. */
+export interface Line<Out, In> {
+  send(message: Out): void;
+  onMessage(listener: (message: In) => void): void;
+}
+
+/** A running thread, as its engine holds it. */
+export interface ThreadLine extends Line<ToThread, FromThread> {
+  /** Called once, when the thread has ended, for whatever reason. */
+  onEnd(listener: (reason: string) => void): void;
+  /** Ends it at once. */
+  terminate(): Promise<void>;
+}
+
+export interface PlainError {
+  code: ErrorCode | null;
+  message: string;
+}
+
+export function toPlain(error: unknown): PlainError {
+  return {
+    code: error instanceof DomainError ? error.code : null,
+    message: errorMessage(error),
+  };
+}
+
+export function fromPlain({ code, message }: PlainError): Error {
+  if (code === null) return new Error(message);
+  return code === "FENCED" ? new FencedError(message) : new DomainError(code, message);
+}

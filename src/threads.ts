@@ -1,0 +1,52 @@
+// Whether strategies get threads of their own, and how those are started.
+import { availableParallelism } from "node:os";
+import { systemTimer } from "#adapters/system-timer.ts";
+import { startThread } from "#adapters/worker-thread.ts";
+import type { Config } from "#config/config.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import type { EnginePorts, EngineSettings } from "#engine/engine-parts.ts";
+import type { FromThread, ToThread } from "#engine/threads/messages.ts";
+import { ShardThreads } from "#engine/threads/shard-threads.ts";
+
+/** What a shard thread is started with. */
+export interface ShardThreadData {
+  config: Config;
+  databaseUrl: string;
+  settings: EngineSettings;
+}
+
+export interface ShardThreadOptions extends Pick<EnginePorts, "clock" | "logger" | "settings"> {
+  count: number;
+  config: Config;
+}
+
+const PROGRAM = new URL("./shard-thread.ts", import.meta.url);
+
+/**
+ * As many as `TROUPE_ENGINE_THREADS` says. Half of the cores unless told: the other half is for the
+ * database, and for the main thread. None on the embedded database, which lives in the main thread.
+ * @throws InvalidInputError INVALID_CONFIG
+ */
+export function threadCount({ databaseUrl, engineThreads }: Config): number {
+  if (databaseUrl !== undefined) {
+    return engineThreads ?? Math.max(1, Math.floor(availableParallelism() / 2));
+  }
+  if (engineThreads === null || engineThreads === 0) return 0;
+  const message =
+    "TROUPE_ENGINE_THREADS: expected 0, for the embedded database lives in one thread; " +
+    `was ${engineThreads}. Set DATABASE_URL to use threads.`;
+  throw new InvalidInputError("INVALID_CONFIG", message);
+}
+
+/** Null: none, strategies share the main thread. */
+export function shardThreads(
+  options: ShardThreadOptions,
+): NonNullable<EnginePorts["threads"]> | null {
+  const { clock, config, count, logger, settings } = options;
+  const { databaseUrl } = config;
+  if (count === 0 || databaseUrl === undefined) return null;
+  const data: ShardThreadData = { config, databaseUrl, settings };
+  const start = () => startThread<ToThread, FromThread>(PROGRAM, data);
+  return (committed) =>
+    new ShardThreads({ count, start, clock, timer: systemTimer, logger, committed });
+}
