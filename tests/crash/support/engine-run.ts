@@ -47,6 +47,8 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       TROUPE_REPLAY_SPEED: "max",
       TROUPE_LOG_LEVEL: "warn",
       TROUPE_HEARTBEAT_SECONDS: "2",
+      // Its actors are looked at from the main thread.
+      TROUPE_ENGINE_THREADS: "0",
       ...environment,
     },
     // It ends itself when its standard input does: a killed test leaves no engine behind.
