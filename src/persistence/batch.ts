@@ -28,15 +28,18 @@ export function batchOf<const C extends Columns>(columns: C): Batch<C> {
   const entries = Object.entries(columns);
   const names = entries.map(([name]) => name);
   const list = names.join(", ");
-  const rows = (first = 1): string => {
-    const arrays = entries.map(([, type], index) => `$${first + index}::${type}[]`);
-    return `unnest(${arrays.join(", ")}) as r(${list})`;
+  // Side by side in the select list, where they go in step: as a function of several arrays in `from`
+  // the server would first put every element into a store of its own (measured: 5 % of a commit).
+  const select = (first = 1): string => {
+    const arrays = entries.map(
+      ([name, type], index) => `unnest($${first + index}::${type}[]) as ${name}`,
+    );
+    return `select ${arrays.join(", ")}`;
   };
   return {
     names,
-    rows,
-    insertInto: (table, first) =>
-      `insert into ${table} (${list}) select ${list} from ${rows(first)}`,
+    rows: (first) => `(${select(first)}) as r`,
+    insertInto: (table, first) => `insert into ${table} (${list}) ${select(first)}`,
     params: (batch) =>
       entries.map(([name, type]) => {
         const read = type === "jsonb" ? jsonText : plainText;
