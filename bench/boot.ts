@@ -20,7 +20,7 @@ export type BootMeasure = z.infer<typeof measure>;
 
 const CHILD = fileURLToPath(new URL("boot-child.ts", import.meta.url));
 const BOOTS = 3;
-const TICKS_OF_LAST = 5;
+const TICKS_OF_LAST = 3;
 
 /** Starts the engine again and again in a fresh process on a database nobody has open. */
 export async function measureBoots(place: Place, startAt: number): Promise<BootMeasure[]> {

@@ -24,7 +24,8 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^machines\/|^src\/engine\/|\/node_modules\/xstate\//, "actor, shard host"],
   [/\/pg-boss/, "queue"],
   [/^src\/persistence\/|\/node_modules\/(@mikro-orm|kysely)\//, "SQL build"],
-  [/\/node_modules\/(pg|pg-[a-z-]+|@electric-sql)\//, "wire, driver"],
+  [/\/node_modules\/@electric-sql\//, "embedded database"],
+  [/\/node_modules\/(pg|pg-[a-z-]+)\//, "wire, driver"],
 ];
 
 /** Code of Node itself is its caller's business; what it starts by itself is mostly sockets. */

@@ -39,17 +39,10 @@ export function printHistory(measures: HistoryMeasures): void {
     const cells = times.map((time) => (time === null ? "–" : ms(time.p50, time.p99)));
     table.push([name, ...cells, growthOf(times.map((time) => time?.p50 ?? null)).toFixed(2)]);
   }
-  const costs = (of: (cost: TickCost) => number): number[] =>
-    sizes.map((_, size) => median(ticks.flatMap((round) => round[size] ?? []).map(of)));
-  if (ticks.length > 0) {
-    const rows: [string, number[], number][] = [
-      ["one tick, s", costs((cost) => cost.ms / 1000), 2],
-      ["client, µs per cycle", costs(({ cpu, cycles }) => cpu.client / cycles), 0],
-      ["server, µs per cycle", costs(({ cpu, cycles }) => (cpu.server ?? 0) / cycles), 0],
-    ];
-    for (const [name, values, digits] of rows) {
-      table.push([name, ...values.map((value) => value.toFixed(digits)), growth(values)]);
-    }
+  for (const [name, values, digits] of ticks.length > 0 ? tickRows(measures) : []) {
+    if (values.some(Number.isNaN)) continue;
+    const cells = values.map((value) => value.toFixed(digits));
+    table.push([name, ...cells, growthOf(values).toFixed(2)]);
   }
   console.log(table.toString());
   if (reads.length > 0) console.log("Queries: p50 / p99 in ms.");
@@ -60,8 +53,15 @@ function ms(p50: number, p99: number): string {
   return `${p50.toFixed(1)} / ${p99.toFixed(1)}`;
 }
 
-function growth(values: readonly number[]): string {
-  return growthOf(values).toFixed(2);
+/** Name, values by size, digits; NaN where a server's time cannot be seen. */
+function tickRows({ sizes, ticks }: HistoryMeasures): [string, number[], number][] {
+  const costs = (of: (cost: TickCost) => number): number[] =>
+    sizes.map((_, size) => median(ticks.flatMap((round) => round[size] ?? []).map(of)));
+  return [
+    ["one tick, s", costs(({ ms }) => ms / 1000), 2],
+    ["client, µs per cycle", costs(({ cpu, cycles }) => cpu.client / cycles), 0],
+    ["server, µs per cycle", costs(({ cpu, cycles }) => (cpu.server ?? Number.NaN) / cycles), 0],
+  ];
 }
 
 /** The last of what was measured to the first. */
