@@ -24,7 +24,7 @@ export function ratio(rounds: readonly Round[], scenario: Scenario, to: Scenario
 }
 
 export function engineBars({ throughput, boots, strategies }: EngineMeasures): Bar[] {
-  const bars = throughput === null ? [] : throughputBars(throughput, strategies);
+  const bars = throughput.flatMap((measured) => throughputBars(measured, strategies));
   if (boots.length === 0) return bars;
   const boot = median(boots.map(({ bootMs, readMs }) => bootMs - readMs)) / 1000;
   const idle = median(boots.map(({ heapBytes, strategies: of }) => heapBytes / of)) / 1024;
@@ -39,7 +39,25 @@ export function engineBars({ throughput, boots, strategies }: EngineMeasures): B
   ];
 }
 
-function throughputBars({ rounds, agentRunsPerTick }: Throughput, strategies: number): Bar[] {
+function throughputBars(
+  { rounds, agentRunsPerTick, threads }: Throughput,
+  strategies: number,
+): Bar[] {
+  const bars = barsOfRounds(rounds, agentRunsPerTick, strategies);
+  return bars.map((bar) => ({ ...bar, name: `${bar.name}, ${placeOf(threads)}` }));
+}
+
+/** Where the strategies were. */
+export function placeOf(threads: number): string {
+  if (threads === 0) return "one thread";
+  return threads === 1 ? "a shard thread" : `${threads} shard threads`;
+}
+
+function barsOfRounds(
+  rounds: readonly Round[],
+  agentRunsPerTick: Readonly<Record<string, number>>,
+  strategies: number,
+): Bar[] {
   const tick = median(rounds.flatMap(({ tickMs }) => tickMs)) / 1000;
   const runs = Math.max(...Object.values(agentRunsPerTick));
   const lag = (of: "p99" | "max"): number => median(rounds.map((round) => round.lag[of]));

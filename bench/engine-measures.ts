@@ -1,13 +1,17 @@
 // What a number of strategies costs on one database: throughput, boot, memory.
 import { measureBoots, type BootMeasure } from "./boot.ts";
 import type { Databases } from "./databases.ts";
+import { createForge } from "./forge.ts";
 import type { BenchOptions } from "./options.ts";
 import { populate } from "./population.ts";
 import { createCpuProfile } from "./profile.ts";
-import { runRounds, type Round } from "./rounds.ts";
+import type { RecordedCommit } from "./recorder.ts";
+import { runRounds, type Round, type RoundParts } from "./rounds.ts";
 import { openPlace, setStage, START_AT, type Place } from "./stage.ts";
 
 export interface Throughput {
+  /** Threads that strategies had; 0: all in the main one. */
+  threads: number;
   rounds: Round[];
   /** Agent runs per tick, by agent. */
   agentRunsPerTick: Record<string, number>;
@@ -16,8 +20,8 @@ export interface Throughput {
 export interface EngineMeasures {
   database: Place["kind"];
   strategies: number;
-  /** Null when it was not asked for. */
-  throughput: Throughput | null;
+  /** First of all in one thread, then with threads; empty when it was not asked for. */
+  throughput: Throughput[];
   boots: BootMeasure[];
 }
 
@@ -35,26 +39,41 @@ export async function measureEngine(
     await populate(store.services, strategies);
   }
   let stoppedAt = START_AT;
-  const throughput = options.parts.has("throughput") ? await measureRounds() : null;
+  const throughput = options.parts.has("throughput") ? await measureThroughput() : [];
   const boots = options.parts.has("boot") ? await measureBoots(place, stoppedAt) : [];
   return { database: place.kind, strategies, throughput, boots };
 
-  async function measureRounds(): Promise<Throughput> {
+  async function measureThroughput(): Promise<Throughput[]> {
     await using copy = await databases.copy(place, `copy_${strategies}`);
+    const forge = createForge(1_000_000);
+    let recorded: readonly RecordedCommit[] = [];
+    const measured: Throughput[] = [];
+    for (const threads of place.kind === "postgres" ? new Set([0, options.threads]) : [0]) {
+      const { commits, ...done } = await measureRounds({ threads, recorded, forge, copy });
+      measured.push(done);
+      recorded = commits;
+    }
+    return measured;
+  }
+
+  async function measureRounds({
+    threads,
+    ...given
+  }: Pick<RoundParts, "recorded" | "forge" | "copy"> & { threads: number }) {
     const ticks = options.ticks ?? Math.max(2, Math.ceil(CYCLES_PER_ROUND / strategies));
-    const commits = ticks * Math.ceil(strategies / SHARD_SIZES[place.kind]);
-    const keepEveryNth = Math.max(1, Math.floor(commits / SAMPLED_COMMITS_PER_ROUND));
+    const shards = ticks * Math.ceil(strategies / SHARD_SIZES[place.kind]);
+    const keepEveryNth = Math.max(1, Math.floor(shards / SAMPLED_COMMITS_PER_ROUND));
     await using store = await openPlace(place);
-    const stage = await setStage(store, { place, startAt: START_AT, keepEveryNth });
-    const name = `${place.kind}-${strategies}`;
+    const stage = await setStage(store, { place, startAt: stoppedAt, keepEveryNth, threads });
+    const name = `${place.kind}-${strategies}-${threads}`;
     const profile = options.profile === null ? null : await createCpuProfile(options.profile, name);
     await stage.engine.start();
     const { postmaster } = databases;
-    const parts = { stage, strategies, ticks, copy, postmaster, profile };
-    const rounds = await runRounds(parts, options.rounds);
+    const parts = { ...given, stage, strategies, ticks, postmaster, profile };
+    const done = await runRounds(parts, options.rounds);
     stoppedAt = stage.clock.now();
     await stage.engine.stop("measured");
-    return { rounds, agentRunsPerTick: perTick(stage.agentRuns, stage.clock.steps) };
+    return { threads, ...done, agentRunsPerTick: perTick(stage.agentRuns, stage.clock.steps) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { defaultThreads } from "../src/threads.ts";
 
 const PARTS = ["throughput", "boot", "history", "flatness"] as const;
 
@@ -8,6 +9,8 @@ export type Part = (typeof PARTS)[number];
 export interface BenchOptions {
   parts: ReadonlySet<Part>;
   strategies: number[];
+  /** Threads for the strategies, where the database allows any. */
+  threads: number;
   /** Measured ticks per round; null: enough for some seconds. */
   ticks: number | null;
   rounds: number;
@@ -34,6 +37,7 @@ Measures on databases it starts itself, PostgreSQL waiting for the disk. Parts:
   --only PART[,PART]        these parts alone
   --database postgres|pglite|both   (default postgres)
   --strategies 1000,10000   numbers of strategies; history and flatness take the last one
+  --threads N               shard threads, measured after one thread for all (default: as the engine)
   --ticks N                 measured ticks per round (default: about 20 000 cycles)
   --rounds N                repetitions of every scenario, in turns (default 5)
   --history 0,100000,1000000        numbers of stored cycles, rising
@@ -49,6 +53,7 @@ export function readOptions(args: string[]): BenchOptions {
     options: {
       only: { type: "string", default: PARTS.join(",") },
       strategies: { type: "string" },
+      threads: { type: "string" },
       ticks: { type: "string" },
       rounds: { type: "string" },
       history: { type: "string" },
@@ -65,6 +70,7 @@ export function readOptions(args: string[]): BenchOptions {
   return {
     parts: new Set(values.only.split(",").map(partOf)),
     strategies: orQuick(values.strategies, "1000,10000", "200").split(",").map(count),
+    threads: values.threads === undefined ? defaultThreads() : count(values.threads),
     ticks: values.ticks === undefined ? null : count(values.ticks),
     rounds: count(orQuick(values.rounds, "5", "2")),
     history: rising(orQuick(values.history, "0,100000,1000000", "0,2000,20000")),

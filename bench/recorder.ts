@@ -8,6 +8,8 @@ export interface RecordedCommit {
 
 export interface Recorder {
   journal: Journal;
+  /** Counts cycles that other threads committed; their rows and commits are not seen here. */
+  heard(count: number): void;
   /** Cycles and rows committed since the last `take`, and a sample of the commits. */
   take(): { cycles: number; rows: number; commits: RecordedCommit[] };
   /** Cycles committed since the last `take`. */
@@ -36,6 +38,10 @@ export function createRecorder(journal: Journal, everyNth: number): Recorder {
         if (seen % everyNth === 0) commits.push({ shardId: commit.shardId, writes });
         return result;
       },
+    },
+    heard(count) {
+      lastCommitAt = performance.now();
+      cycles += count;
     },
     take() {
       const taken = { cycles, rows, commits };

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { engineBars, perSecond, ratio, type Bar } from "./bars.ts";
+import { engineBars, perSecond, placeOf, ratio, type Bar } from "./bars.ts";
 import type { EngineMeasures } from "./engine-measures.ts";
 import type { Round } from "./rounds.ts";
 import { median } from "./statistics.ts";
@@ -14,10 +14,10 @@ const NAMES = {
 export function printEngine(measures: EngineMeasures): void {
   const { database, strategies, throughput } = measures;
   console.log(`\n${strategies} strategies on ${database}`);
-  if (throughput !== null) {
-    const { rounds } = throughput;
+  for (const { rounds, threads } of throughput) {
     const rows = median(rounds.map((round) => round.rows / round.engine.cycles));
-    console.log(`${rows.toFixed(1)} rows per cycle`);
+    const counted = rows > 0 ? `, ${rows.toFixed(1)} rows per cycle` : "";
+    console.log(`strategies in ${placeOf(threads)}${counted}`);
     console.log(throughputTable(rounds).toString());
     const costs = costsOf(rounds);
     if (costs.length > 0) console.log(breakdownTable(costs).toString());

@@ -3,14 +3,14 @@
 import type { Database } from "#persistence/database.ts";
 import { breakdownOf, type Breakdown } from "./breakdown.ts";
 import { cpuSince, readCpu, type CpuTime } from "./cpu.ts";
-import { createForge, type Forge } from "./forge.ts";
+import type { Forge } from "./forge.ts";
 import { watchLoop, type LoopLag } from "./loop-lag.ts";
 import { flushCycles } from "./orm-flush.ts";
 import type { CpuProfile } from "./profile.ts";
 import { writeRaw, type RawConnection } from "./raw-writes.ts";
 import type { RecordedCommit } from "./recorder.ts";
 import type { Stage } from "./stage.ts";
-import { runTicks } from "./whole-engine.ts";
+import { runTicks, type EngineRun } from "./whole-engine.ts";
 
 export interface Sample {
   cycles: number;
@@ -37,8 +37,11 @@ export interface RoundParts {
   ticks: number;
   /** A copy of the stage's database for the scenarios that only write. */
   copy: { database: Database; connections: RawConnection[] };
+  forge: Forge;
   postmaster: number | null;
   profile: CpuProfile | null;
+  /** Commits to write where the engine's own are not seen: those of its threads. */
+  recorded: readonly RecordedCommit[];
 }
 
 /** Simulated daily ticks before anything is measured: positions are opened, code is compiled. */
@@ -46,18 +49,29 @@ const WARM_UP_TICKS = 3;
 const RAW_CONNECTIONS = 4;
 const CONCURRENT = 10;
 const SINGLE_CYCLES = 1_000;
+const WARM_UP_CYCLES = 5_000;
 
-export async function runRounds(parts: RoundParts, rounds: number): Promise<Round[]> {
-  const { stage, strategies } = parts;
-  const warmUp = await runTicks(stage, { ticks: WARM_UP_TICKS, strategies });
-  const forge = createForge(1_000_000);
-  await writeAll(parts, warmUp.commits, forge);
-  const done: Round[] = [];
-  for (let round = 0; round < rounds; round += 1) done.push(await runRound(parts, forge));
-  return done;
+/** The rounds, and the commits that the scenarios which only write wrote last. */
+export interface DoneRounds {
+  rounds: Round[];
+  commits: readonly RecordedCommit[];
 }
 
-async function runRound(parts: RoundParts, forge: Forge): Promise<Round> {
+export async function runRounds(parts: RoundParts, rounds: number): Promise<DoneRounds> {
+  const { stage, strategies } = parts;
+  const warmUp = await runTicks(stage, { ticks: WARM_UP_TICKS, strategies });
+  let commits = seenOf(parts, warmUp);
+  await writeAll(parts, commits, WARM_UP_CYCLES);
+  const done: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const { run, measured } = await runEngine(parts);
+    commits = seenOf(parts, run);
+    done.push({ ...measured, ...(await writeAll(parts, commits, run.cycles)) });
+  }
+  return { rounds: done, commits };
+}
+
+async function runEngine(parts: RoundParts) {
   const { profile, stage, strategies, ticks } = parts;
   const before = readCpu(parts.postmaster);
   await profile?.start();
@@ -66,26 +80,43 @@ async function runRound(parts: RoundParts, forge: Forge): Promise<Round> {
   const profiled = await profile?.stop();
   const breakdown = profiled === undefined ? null : breakdownOf(profiled);
   const { cycles, ms, rows, tickMs } = run;
-  const written = await writeAll(parts, run.commits, forge);
-  return { engine: { cycles, ms, cpu }, ...written, rows, tickMs, lag, breakdown };
+  return { run, measured: { engine: { cycles, ms, cpu }, rows, tickMs, lag, breakdown } };
+}
+
+function seenOf({ recorded }: RoundParts, { commits }: EngineRun): readonly RecordedCommit[] {
+  return commits.length > 0 ? commits : recorded;
 }
 
 async function writeAll(
-  { copy, postmaster }: RoundParts,
+  { copy, forge, postmaster }: RoundParts,
   commits: readonly RecordedCommit[],
-  forge: Forge,
+  cycles: number,
 ): Promise<Pick<Round, "raw" | "rawPerCycle" | "flush">> {
   const { connections, database } = copy;
   const singles = singlesOf(commits);
   return {
     raw: await sampled(postmaster, () =>
-      writeRaw(connections.slice(0, RAW_CONNECTIONS), commits, forge),
+      writeRaw(connections.slice(0, RAW_CONNECTIONS), repeated(commits, cycles), forge),
     ),
     rawPerCycle: await sampled(postmaster, () => writeRaw(connections, singles, forge)),
     flush: await sampled(postmaster, () =>
       flushCycles(database, singles, { forge, concurrent: CONCURRENT }),
     ),
   };
+}
+
+/** As much work as the engine did: a short burst would spare the server its own housekeeping. */
+function repeated(commits: readonly RecordedCommit[], cycles: number): RecordedCommit[] {
+  const all: RecordedCommit[] = [];
+  let count = 0;
+  while (commits.length > 0 && count < cycles) {
+    for (const commit of commits) {
+      if (count >= cycles) break;
+      all.push(commit);
+      count += commit.writes.length;
+    }
+  }
+  return all;
 }
 
 /** Cycles of different strategies as commits of their own, the shards in turn. */

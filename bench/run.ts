@@ -48,7 +48,7 @@ async function writeJson(
     },
     engines: engines.map((measures) => ({
       ...measures,
-      costs: costsOf(measures.throughput?.rounds ?? []),
+      costs: costsOf(measures.throughput.flatMap(({ rounds }) => rounds)),
       bars: engineBars(measures),
     })),
     histories: histories.map((measures) => ({ ...measures, bars: historyBars(measures) })),

@@ -6,14 +6,15 @@ import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry } from "#agents/registry.ts";
-import { readConfig } from "#config/config.ts";
+import { readConfig, type Config } from "#config/config.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
-import { DEFAULT_SETTINGS } from "#engine/engine-parts.ts";
+import { DEFAULT_SETTINGS, type EnginePorts } from "#engine/engine-parts.ts";
 import { Engine } from "#engine/engine.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
 import { createLogger, openStore, type OpenStore } from "../src/troupe.ts";
+import { shardThreads, slotsFor } from "../src/threads.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { createSteppedClock, type SteppedClock } from "./stepped-clock.ts";
 
@@ -39,16 +40,22 @@ export interface StageOptions {
   startAt: number;
   /** Every n-th commit is kept for the scenarios that repeat it; Infinity: none. */
   keepEveryNth: number;
+  /** Threads for the strategies; none unless told: they share the main one. */
+  threads?: number;
 }
 
 export function openPlace(place: Place): Promise<OpenStore> {
-  const config = readConfig({
+  const config = configOf(place);
+  return openStore({ config, logger: createLogger(config) });
+}
+
+function configOf(place: Place): Config {
+  return readConfig({
     TROUPE_LOG_LEVEL: "error",
     ...(place.kind === "postgres"
       ? { DATABASE_URL: place.url }
       : { TROUPE_DATA_DIR: place.folder }),
   });
-  return openStore({ config, logger: createLogger(config) });
 }
 
 /** Builds an engine on an open store; it is not started. */
@@ -58,6 +65,19 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
   const recorder = createRecorder(createJournal(store.database), options.keepEveryNth);
   const agentRuns = new Map<string, number>();
   const agents = createAgentRegistry();
+  const count = options.threads ?? 0;
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    shardSlots: options.place.kind === "postgres" ? slotsFor(count) : 1,
+  };
+  const logger = createLogger(readConfig({ TROUPE_LOG_LEVEL: "warn" }));
+  const config = configOf(options.place);
+  const start = shardThreads({ count, config, settings, clock, logger });
+  const threads: EnginePorts["threads"] = (committed) =>
+    start((commit) => {
+      recorder.heard(commit.changes.filter(({ cycle }) => cycle !== null).length);
+      committed(commit);
+    });
   const engine = new Engine({
     clock,
     timer: systemTimer,
@@ -69,9 +89,10 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
     agents: { get: (name) => counted(agents.get(name), agentRuns) },
     observe: (request) => observeMarket({ feed, ...request }),
     candles: (symbol, at, count) => feed.candles(symbol, at, count),
-    logger: createLogger(readConfig({ TROUPE_LOG_LEVEL: "warn" })),
+    logger,
     reach: () => undefined,
-    settings: { ...DEFAULT_SETTINGS, shardSlots: options.place.kind === "postgres" ? 4 : 1 },
+    settings,
+    threads,
   });
   return { engine, clock, recorder, store, agentRuns };
 }

@@ -22,14 +22,23 @@ export interface ShardThreadOptions extends Pick<EnginePorts, "clock" | "logger"
 
 const PROGRAM = new URL("./shard-thread.ts", import.meta.url);
 
+/** Shards under way at a time: while some compute, others wait for the database. */
+export function slotsFor(threads: number): number {
+  return 4 + 4 * threads;
+}
+
+/** Half of the cores: the other half is for the database, and for the main thread. */
+export function defaultThreads(): number {
+  return Math.max(1, Math.floor(availableParallelism() / 2));
+}
+
 /**
- * As many as `TROUPE_ENGINE_THREADS` says. Half of the cores unless told: the other half is for the
- * database, and for the main thread. None on the embedded database, which lives in the main thread.
+ * As many as `TROUPE_ENGINE_THREADS` says, or as suit the machine. None on the embedded database, which lives in the main thread.
  * @throws InvalidInputError INVALID_CONFIG
  */
 export function threadCount({ databaseUrl, engineThreads }: Config): number {
   if (databaseUrl !== undefined) {
-    return engineThreads ?? Math.max(1, Math.floor(availableParallelism() / 2));
+    return engineThreads ?? defaultThreads();
   }
   if (engineThreads === null || engineThreads === 0) return 0;
   const message =
@@ -38,13 +47,11 @@ export function threadCount({ databaseUrl, engineThreads }: Config): number {
   throw new InvalidInputError("INVALID_CONFIG", message);
 }
 
-/** Null: none, strategies share the main thread. */
-export function shardThreads(
-  options: ShardThreadOptions,
-): NonNullable<EnginePorts["threads"]> | null {
+/** Started once the engine asks for them; null: none, strategies share the main thread. */
+export function shardThreads(options: ShardThreadOptions): NonNullable<EnginePorts["threads"]> {
   const { clock, config, count, logger, settings } = options;
   const { databaseUrl } = config;
-  if (count === 0 || databaseUrl === undefined) return null;
+  if (count === 0 || databaseUrl === undefined) return () => null;
   const data: ShardThreadData = { config, databaseUrl, settings };
   const start = () => startThread<ToThread, FromThread>(PROGRAM, data);
   return (committed) =>

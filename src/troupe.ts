@@ -28,7 +28,7 @@ import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { createServices, type Services } from "#services/services.ts";
-import { shardThreads, threadCount } from "./threads.ts";
+import { shardThreads, slotsFor, threadCount } from "./threads.ts";
 
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
 /** Bars shown before the replay's first tick, so that moving averages have something to average. */
@@ -116,13 +116,12 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   const store = await openStore(options);
   const settings: EngineSettings = {
     ...DEFAULT_SETTINGS,
-    shardSlots: store.database.kind === "postgres" ? Math.max(4, 2 * count) : 1,
+    shardSlots: store.database.kind === "postgres" ? slotsFor(count) : 1,
     ...options.settings,
   };
   try {
     const engineStore = createEngineStore(store.database, store.queue, store.reach);
     const clock = await openClock(config, feed, engineStore);
-    const threads = shardThreads({ count, config, settings, clock, logger });
     const engine = new Engine({
       clock,
       timer: systemTimer,
@@ -135,7 +134,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       logger,
       reach: store.reach,
       settings,
-      ...(threads === null ? {} : { threads }),
+      threads: shardThreads({ count, config, settings, clock, logger }),
     });
     store.services.onChange(() => engine.nudge());
     return { ...store, engine, feed, clock };

@@ -26,7 +26,7 @@ export interface Decisions extends Named<DecisionAgent> {
 }
 
 export interface EngineSettings {
-  /** Shards worked on at a time by this node: 4 on PostgreSQL, 1 on PGlite. */
+  /** Shards worked on at a time by this node: 4 on PostgreSQL, more with threads, 1 on PGlite. */
   shardSlots: number;
   agentTimeoutMs: number;
   /** How long one look at the market may take. */
@@ -64,8 +64,8 @@ export interface EnginePorts {
   settings: EngineSettings;
   /** How strategies are stored; the product's own unless a test looks at a version to come. */
   stored?: StoredMachine;
-  /** Threads for the shards, which tell `committed` what they did; without, they share this one. */
-  threads?: (committed: OnShardCommit) => ShardRunner;
+  /** Threads for the shards, which tell `committed` what they did; null: they share this one. */
+  threads?: (committed: OnShardCommit) => ShardRunner | null;
 }
 
 /** The ports and what is shown of the strategies. */
