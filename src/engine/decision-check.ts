@@ -24,6 +24,21 @@ function problemOf(decision: Partial<Record<keyof Decision, unknown>> | undefine
   if (state !== null && !isPlainObject(state)) return "a state that is no plain object";
   if (protections !== undefined && !Array.isArray(protections))
     return "protections that are no list";
+  return unstorable(state, "state") ?? unstorable(details, "details");
+}
+
+/** Stored as JSON, NaN would come back as null and a date as text: not what was remembered (I8). */
+function unstorable(value: unknown, path: string): string | null {
+  if (typeof value === "number") return Number.isFinite(value) ? null : `${path} that is ${value}`;
+  if (typeof value === "bigint" || typeof value === "function" || typeof value === "symbol") {
+    return `${path} that is a ${typeof value}`;
+  }
+  if (typeof value !== "object" || value === null) return null;
+  if (!Array.isArray(value) && !isPlainObject(value)) return `${path} that is no plain object`;
+  for (const [key, part] of Object.entries(value)) {
+    const problem = unstorable(part, `${path}.${key}`);
+    if (problem !== null) return problem;
+  }
   return null;
 }
 

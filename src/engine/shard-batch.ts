@@ -1,4 +1,4 @@
-import { errorMessage } from "#domain/errors.ts";
+import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { StopReason } from "#domain/strategy.ts";
 import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
 import type { MemberWrite, NewAlert } from "#ports/store.ts";
@@ -150,7 +150,7 @@ export class ShardBatch {
     if (entry === undefined || entry.frame === null) return null;
     if (refused.cycle === null || refused.cycle.status === "failed") return null;
     const { code } = toCycleError(error);
-    const message = `not recorded by the database: ${errorMessage(error)}`;
+    const message = `not recorded by the database: ${errorMessage(error)}${ruleOf(error)}`;
     this.record(entry.resident, entry.frame, failCycle(entry.frame, { code, message }));
     // Of the same transaction, should the failure be worth an alert.
     this.#takenAlerts.push(...this.#alerts.splice(0));
@@ -164,4 +164,10 @@ export class ShardBatch {
       this.#wake = resolve;
     });
   }
+}
+
+/** Which rule of the database was broken, where it says so. */
+function ruleOf(error: unknown): string {
+  const constraint = error instanceof DomainError ? error.details["constraint"] : null;
+  return typeof constraint === "string" ? ` (${constraint})` : "";
 }
