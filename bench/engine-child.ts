@@ -1,0 +1,82 @@
+// Run by engines.ts: one engine in a process of its own, stepped from one tick to the next by its parent.
+import { z } from "zod";
+import type { ShardHost } from "#engine/shard-host.ts";
+import type { EngineFigures } from "./engine-figures.ts";
+import { openPlace, setStage, START_AT, type Stage } from "./stage.ts";
+
+const request = z.union([z.object({ now: z.number() }), z.enum(["report", "stop"])]);
+
+const engineOrders = z.object({
+  url: z.string(),
+  /** Forget all members before each job, as if another engine had had the shard in between. */
+  forgetful: z.boolean(),
+});
+
+const nothing = { shardJobs: 0, restores: 0, restoreMs: 0 };
+
+async function serve(): Promise<void> {
+  const { url, forgetful } = engineOrders.parse(JSON.parse(process.argv[2] ?? ""));
+  const place = { kind: "postgres", url } as const;
+  const store = await openPlace(place);
+  // Between two boundaries: nothing is due before the parent says so.
+  const startAt = START_AT + 1;
+  const stage = await setStage(store, { place, startAt, keepEveryNth: Infinity });
+  await stage.engine.start();
+  const watch = watchShards(stage, forgetful);
+  let cpu = process.cpuUsage();
+  process.on("message", (message) => void answer(request.parse(message)));
+  tell({ ready: true });
+
+  async function answer(what: z.infer<typeof request>): Promise<void> {
+    if (what === "report") tell(figures());
+    else if (what !== "stop") stage.clock.observe(what.now);
+    else {
+      await stage.engine.stop("measured");
+      await store[Symbol.asyncDispose]();
+      process.disconnect();
+    }
+  }
+
+  function figures(): EngineFigures {
+    const { user, system } = process.cpuUsage(cpu);
+    cpu = process.cpuUsage();
+    const { cycles } = stage.recorder.take();
+    const lastCommitAt = performance.timeOrigin + stage.recorder.lastCommitAt;
+    const taken = { ...watch };
+    Object.assign(watch, nothing);
+    return { cycles, lastCommitAt, cpuMicroseconds: user + system, ...taken };
+  }
+}
+
+/** Counts what shards do when they are about to work. */
+function watchShards({ engine }: Stage, forgetful: boolean): typeof nothing {
+  const counts = { ...nothing };
+  const watched = new WeakSet<ShardHost>();
+  const watch = (shard: ShardHost): void => {
+    watched.add(shard);
+    const synchronise = shard.synchronise.bind(shard);
+    shard.synchronise = async (head) => {
+      if (forgetful) shard.evict();
+      const isRestore = shard.version !== head.version;
+      const startedAt = performance.now();
+      await synchronise(head);
+      counts.shardJobs += 1;
+      if (!isRestore) return;
+      counts.restores += 1;
+      counts.restoreMs += performance.now() - startedAt;
+    };
+  };
+  const find = engine.directory.shard.bind(engine.directory);
+  engine.directory.shard = (head) => {
+    const shard = find(head);
+    if (!watched.has(shard)) watch(shard);
+    return shard;
+  };
+  return counts;
+}
+
+function tell(message: EngineFigures | { ready: true }): void {
+  process.send?.(message);
+}
+
+await serve();
