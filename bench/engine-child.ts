@@ -1,8 +1,8 @@
 // Run by engines.ts: one engine in a process of its own, stepped from one tick to the next by its parent.
 import { z } from "zod";
-import type { ShardHost } from "#engine/shard-host.ts";
+import { ShardHost } from "#engine/shard-host.ts";
 import type { EngineFigures } from "./engine-figures.ts";
-import { openPlace, setStage, START_AT, type Stage } from "./stage.ts";
+import { openPlace, setStage, START_AT } from "./stage.ts";
 
 const request = z.union([z.object({ now: z.number() }), z.enum(["report", "stop"])]);
 
@@ -22,7 +22,7 @@ async function serve(): Promise<void> {
   const startAt = START_AT + 1;
   const stage = await setStage(store, { place, startAt, keepEveryNth: Infinity });
   await stage.engine.start();
-  const watch = watchShards(stage, forgetful);
+  const watch = watchShards(forgetful);
   let cpu = process.cpuUsage();
   process.on("message", (message) => void answer(request.parse(message)));
   tell({ ready: true });
@@ -49,28 +49,18 @@ async function serve(): Promise<void> {
 }
 
 /** Counts what shards do when they are about to work. */
-function watchShards({ engine }: Stage, forgetful: boolean): typeof nothing {
+function watchShards(forgetful: boolean): typeof nothing {
   const counts = { ...nothing };
-  const watched = new WeakSet<ShardHost>();
-  const watch = (shard: ShardHost): void => {
-    watched.add(shard);
-    const synchronise = shard.synchronise.bind(shard);
-    shard.synchronise = async (head) => {
-      if (forgetful) shard.evict();
-      const isRestore = shard.version !== head.version;
-      const startedAt = performance.now();
-      await synchronise(head);
-      counts.shardJobs += 1;
-      if (!isRestore) return;
-      counts.restores += 1;
-      counts.restoreMs += performance.now() - startedAt;
-    };
-  };
-  const find = engine.directory.shard.bind(engine.directory);
-  engine.directory.shard = (head) => {
-    const shard = find(head);
-    if (!watched.has(shard)) watch(shard);
-    return shard;
+  const synchronise = Reflect.get(ShardHost.prototype, "synchronise");
+  ShardHost.prototype.synchronise = async function watched(this: ShardHost, head) {
+    if (forgetful) this.evict();
+    const isRestore = this.version !== head.version;
+    const startedAt = performance.now();
+    await Reflect.apply(synchronise, this, [head]);
+    counts.shardJobs += 1;
+    if (!isRestore) return;
+    counts.restores += 1;
+    counts.restoreMs += performance.now() - startedAt;
   };
   return counts;
 }
