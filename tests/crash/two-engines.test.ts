@@ -26,8 +26,8 @@ let templates: Record<StoreKind, CrashTemplate>;
 beforeAll(async () => {
   replays = await openReplays();
   templates = {
-    pglite: await seededTemplate("pglite", SHARD_SIZE),
-    postgres: await seededTemplate("postgres", SHARD_SIZE),
+    pglite: await seededTemplate("pglite", { shardSize: SHARD_SIZE }),
+    postgres: await seededTemplate("postgres", { shardSize: SHARD_SIZE }),
   };
 });
 
@@ -106,9 +106,13 @@ describe.each<StoreKind>(["pglite", "postgres"])("I9: SIGTERM on %s", (kind) => 
       ...PACE,
       TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS),
     };
-    const stop = { name: "Sceptic", commandId: "0f5c2a34-30f4-4d8e-9d13-5a0b6f7c1d22" };
-    await using first = startRun({ ...serve, stop }, environment);
-    await vi.waitFor(() => expect(first.cycles).toBeGreaterThan(60), { timeout: 60_000 });
+    const stop = {
+      wish: "stop",
+      name: "Sceptic",
+      commandId: "0f5c2a34-30f4-4d8e-9d13-5a0b6f7c1d22",
+    } as const;
+    await using first = startRun({ ...serve, control: stop }, environment);
+    await vi.waitFor(() => expect(first.cycles).toBeGreaterThan(60), { timeout: 120_000 });
     first.child.kill("SIGTERM");
     expect(await first.ended).toMatchObject({ exitCode: 0 });
 

@@ -18,7 +18,7 @@ let reference: History;
 beforeAll(async () => {
   replays = await openReplays();
   replay = await replays.ofTicks(TICKS);
-  template = await seededTemplate("postgres", SHARD_SIZE);
+  template = await seededTemplate("postgres", { shardSize: SHARD_SIZE });
   reference = await undisturbed(template, replay);
 });
 

@@ -15,7 +15,7 @@ let template: CrashTemplate;
 let replays: Replays;
 
 beforeAll(async () => {
-  template = await seededTemplate("postgres", SHARD_SIZE);
+  template = await seededTemplate("postgres", { shardSize: SHARD_SIZE });
   replays = await openReplays();
 });
 

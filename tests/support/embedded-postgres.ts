@@ -113,7 +113,10 @@ function startJanitor(dataDir: string, removeDataDir: boolean): () => void {
 
 async function readPid(dataDir: string): Promise<number> {
   const [firstLine] = (await readFile(join(dataDir, "postmaster.pid"), "utf8")).split("\n");
-  return Number(firstLine);
+  const pid = Number(firstLine);
+  // A signal to process 0 would reach this process and all of its group.
+  if (!Number.isInteger(pid) || pid <= 0) throw new Error(`no pid in ${dataDir}/postmaster.pid`);
+  return pid;
 }
 
 function isAlive(pid: number): boolean {

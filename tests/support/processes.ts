@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { watchOver } from "./watchdog.ts";
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -69,8 +70,12 @@ function launch(program: string, given: readonly string[], settings: Settings) {
   child.stderr?.on("data", (chunk: Buffer) => {
     output.stderr += chunk.toString();
   });
+  const dismiss = child.pid === undefined ? undefined : watchOver(child.pid);
   const ended = new Promise<Ended>((resolve) => {
-    child.on("close", (code) => resolve({ code, ...output }));
+    child.on("close", (code) => {
+      dismiss?.();
+      resolve({ code, ...output });
+    });
   });
   return { child, ended, output };
 }

@@ -12,6 +12,7 @@ import { runToEnd } from "./engine-run.ts";
 
 /** A database that processes are started on. */
 export interface CrashStore extends AsyncDisposable {
+  kind: StoreKind;
   /** What a process needs in its environment to open it. */
   environment: Readonly<Record<string, string>>;
   /** Resolves when nothing of a killed process is under way in it any more. */
@@ -26,11 +27,15 @@ export interface CrashTemplate extends AsyncDisposable {
 
 export type StoreKind = "pglite" | "postgres";
 
-/** Seeds a database with the demo's cast, in shards of `shardSize`. */
-export async function seededTemplate(kind: StoreKind, shardSize: number): Promise<CrashTemplate> {
+/** Seeds a database with the demo's cast, and hard cases if told to. */
+export async function seededTemplate(
+  kind: StoreKind,
+  orders: { shardSize: number; hardCases?: boolean },
+): Promise<CrashTemplate> {
   const store = kind === "pglite" ? await pgliteStore() : await postgresStore();
-  const run = await runToEnd({ mode: "seed", shardSize }, store.environment);
-  expect(run.reports).toEqual([{ event: "seeded", created: 12 }]);
+  const run = await runToEnd({ mode: "seed", ...orders }, store.environment);
+  const created = orders.hardCases === true ? 16 : 12;
+  expect(run.reports).toEqual([{ event: "seeded", created }]);
   return {
     copy: () => store.copy(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
@@ -41,6 +46,7 @@ async function pgliteStore(from?: string): Promise<CrashStore & CrashTemplate> {
   const folder = await mkdtemp(join(tmpdir(), "troupe-crash-"));
   if (from !== undefined) await cp(from, folder, { recursive: true });
   return {
+    kind: "pglite",
     environment: { TROUPE_DATA_DIR: folder },
     settled: async () => undefined,
     inspect: (read) => inspectPglite(folder, read),
@@ -64,6 +70,7 @@ async function inspectPglite<T>(folder: string, read: (query: Query) => Promise<
 async function postgresStore(template?: string): Promise<CrashStore & CrashTemplate> {
   const database = await createPostgresDatabase(template);
   return {
+    kind: "postgres",
     environment: { DATABASE_URL: database.url },
     settled: () => settledPostgres(database.url),
     inspect: (read) => withClient(database.url, read),

@@ -1,23 +1,32 @@
 // The whole product in a process that a test can kill: opened from the environment as `troupe start`
 // opens it, run to the end of its replay, closed. It reports to its parent in lines of JSON.
-import { Socket } from "node:net";
 import { z } from "zod";
 import { readConfig } from "#config/config.ts";
 import { valuePortfolio } from "#domain/ledger.ts";
+import type { LiveStrategy } from "#engine/live-store.ts";
 import type { Resident } from "#engine/resident.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { seedDemo } from "#services/demo.ts";
 import { createLogger, openStore, openTroupe, type Troupe } from "../../../src/troupe.ts";
 import { committedActors, type Query, violations } from "#support/invariants.ts";
-import type { Findings, Report, RestoredActor } from "./reports.ts";
+import { unaccounted } from "./accounts.ts";
+import { addHardCases } from "./hard-cases.ts";
+import type { Findings, Report, RestoredActor, ShownStrategy } from "./reports.ts";
 
 const POLL_MS = 10;
 
 const orders = z.object({
   mode: z.enum(["seed", "run", "serve"]),
   shardSize: z.number().optional(),
-  /** A stop that is asked for at the start of the run and carried out before its end. */
-  stop: z.object({ name: z.string(), commandId: z.string() }).optional(),
+  /** Seeds perpetual strategies too, and a strategy some of whose cycles the database refuses. */
+  hardCases: z.boolean().default(false),
+  /**
+   * A command that is carried out before the end of the run: asked for when the replay is at its end,
+   * or at once by a process that serves.
+   */
+  control: z
+    .object({ wish: z.enum(["stop", "resume"]), name: z.string(), commandId: z.string() })
+    .optional(),
 });
 
 const given = orders.parse(JSON.parse(process.argv[2] ?? "{}"));
@@ -28,20 +37,15 @@ const options = {
   ...(given.shardSize === undefined ? {} : { shardSize: given.shardSize }),
 };
 
-dieWithParent();
 if (given.mode === "seed") await seed();
 else await run();
-
-function dieWithParent(): void {
-  process.stdin.once("close", () => process.kill(process.pid, "SIGKILL")).resume();
-  if (process.stdin instanceof Socket) process.stdin.unref();
-}
 
 async function seed(): Promise<void> {
   await using store = await openStore(options);
   const { id: userId, email: actor } = await store.services.localUser();
   const created = await seedDemo(store.services.strategies, bundledDefinitions, { userId, actor });
-  report({ event: "seeded", created });
+  const more = given.hardCases ? await addHardCases(store, { userId, actor }) : 0;
+  report({ event: "seeded", created: created + more });
 }
 
 async function run(): Promise<void> {
@@ -54,11 +58,20 @@ async function run(): Promise<void> {
 
   await troupe.engine.start();
   report({ event: "restored", actors: restored() });
-  if (given.stop !== undefined) await stopOne(troupe, given.stop);
-  const done = given.mode === "run" ? replayed(troupe) : new Promise<void>(() => undefined);
+  const done = given.mode === "run" ? play(troupe) : serve(troupe);
   await Promise.race([done, terminated.promise]);
   await troupe.engine.stop("the process ends");
-  report({ event: "finished" });
+  report({ event: "finished", shown: troupe.engine.live.all().map(shownOf) });
+}
+
+async function play(troupe: Troupe): Promise<void> {
+  await replayed(troupe);
+  if (given.control !== undefined) await control(troupe, given.control);
+}
+
+async function serve(troupe: Troupe): Promise<void> {
+  if (given.control !== undefined) await control(troupe, given.control);
+  await new Promise(() => undefined);
 }
 
 /** What the process before this one left behind. */
@@ -66,7 +79,7 @@ async function findings({ database }: Troupe): Promise<Findings> {
   const query: Query = (statement, params) => database.sql.rows(statement, params);
   const open = await query("select 1 from ticks where status in ('pending', 'running')");
   return {
-    violations: await violations(query),
+    violations: [...(await violations(query)), ...(await unaccounted(query))],
     committed: await committedActors(query),
     openTicks: open.length,
   };
@@ -77,19 +90,27 @@ function watchRestored({ engine }: Troupe): () => RestoredActor[] {
   const actors = new Map<string, RestoredActor>();
   // Strategies are shown for the first time when all are restored and no work has begun.
   engine.live.onCommit((changes) => {
-    for (const { strategyId } of changes) {
+    for (const shown of changes) {
+      const { strategyId } = shown;
       const resident = engine.directory.strategy(strategyId);
       if (actors.has(strategyId) || resident === undefined) continue;
-      actors.set(strategyId, actorOf(resident));
+      actors.set(strategyId, actorOf(resident, shownOf(shown)));
     }
   });
   return () => [...actors.values()];
 }
 
-function actorOf({ context, seq, strategyId, value }: Resident): RestoredActor {
+function actorOf(
+  { context, seq, strategyId, value }: Resident,
+  shown: ShownStrategy,
+): RestoredActor {
   const marks = { at: 0, quotes: {} };
   const { view } = valuePortfolio(context.ledger, marks, { maxLeverage: 1 });
-  return { strategyId, seq, value, context, equity: view.totalValue, cash: view.cash };
+  return { strategyId, seq, value, context, equity: view.totalValue, cash: view.cash, shown };
+}
+
+function shownOf({ strategyId, seq, cycleIndex, state, ...money }: LiveStrategy): ShownStrategy {
+  return { strategyId, seq, cycleIndex, state, equity: money.totalValue, cash: money.cash };
 }
 
 /** Reports the cycles that this process committed; those of other nodes are shown here as well. */
@@ -102,28 +123,31 @@ function reportWork({ engine }: Troupe): void {
       if (isOwn && cycleIndex > (latest.get(strategyId) ?? cycleIndex)) cycles += 1;
       latest.set(strategyId, cycleIndex);
     }
-    if (cycles > 0) report({ event: "worked", cycles });
+    if (cycles > 0) report({ event: "worked", cycles, shown: changes.map(shownOf) });
   });
 }
 
-/** As a user would: asks once, however often the process dies over it, and waits until it is done. */
-async function stopOne(
+/** As a user would: asks again after every death until it is done, always by the same command id. */
+async function control(
   { database, services }: Troupe,
-  { name, commandId }: { name: string; commandId: string },
+  { wish, name, commandId }: NonNullable<typeof given.control>,
 ): Promise<void> {
   const read = async () => {
     const [row] = await database.sql.rows(
-      "select id, state, desired_status from strategies where instance_name = $1",
+      "select id, state from strategies where instance_name = $1",
       [name],
     );
     return row;
   };
-  const found = await read();
-  if (found?.["desired_status"] === "running") {
-    const request = { closePositions: true, reason: "asked by the test", actor: "test", commandId };
-    await services.strategies.stop(String(found["id"]), request);
+  const strategyId = String((await read())?.["id"]);
+  const by = { actor: "test", commandId };
+  if (wish === "resume") await services.strategies.resume(strategyId, by);
+  else {
+    const request = { ...by, closePositions: true, reason: "asked by the test" };
+    await services.strategies.stop(strategyId, request);
   }
-  await until(async () => (await read())?.["state"] === "stopped");
+  const state = wish === "stop" ? "stopped" : "running";
+  await until(async () => (await read())?.["state"] === state);
 }
 
 async function replayed({ clock, database }: Troupe): Promise<void> {

@@ -2,12 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { watchOver } from "#support/watchdog.ts";
+import type { Later } from "./kill-plan.ts";
 import type { Report } from "./reports.ts";
 
 export interface Orders {
   mode: "seed" | "run" | "serve";
   shardSize?: number;
-  stop?: { name: string; commandId: string };
+  hardCases?: boolean;
+  control?: { wish: "stop" | "resume"; name: string; commandId: string };
 }
 
 export interface EndedRun {
@@ -16,11 +19,6 @@ export interface EndedRun {
   reports: Report[];
   /** What it wrote on stderr. */
   complaints: string;
-}
-
-export interface Later {
-  ms: number;
-  after: "restored" | "worked";
 }
 
 export interface EngineRun extends AsyncDisposable {
@@ -38,9 +36,20 @@ export interface EngineRun extends AsyncDisposable {
 }
 
 const PROGRAM = fileURLToPath(new URL("engine-process.ts", import.meta.url));
+/** Hundreds of processes read the same modules. */
+const COMPILE_CACHE = fileURLToPath(
+  new URL("../../../node_modules/.cache/troupe-crash", import.meta.url),
+);
+/** A process that neither dies nor ends in so much time hangs. */
+const LIMIT_MS = 150_000;
 
-/** Starts the engine process; disposing of it kills what is still running. */
-export function startRun(orders: Orders, environment: Readonly<Record<string, string>>): EngineRun {
+/** Starts the engine process; disposing of it, or aborting the signal, kills what still runs. */
+export function startRun(
+  orders: Orders,
+  environment: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): EngineRun {
+  signal?.throwIfAborted();
   const child = spawn(process.execPath, [PROGRAM, JSON.stringify(orders)], {
     env: {
       PATH: process.env["PATH"],
@@ -49,17 +58,18 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       TROUPE_HEARTBEAT_SECONDS: "2",
       // Its actors are looked at from the main thread.
       TROUPE_ENGINE_THREADS: "0",
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       ...environment,
     },
-    // It ends itself when its standard input does: a killed test leaves no engine behind.
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  const dismiss = child.pid === undefined ? undefined : watchOver(child.pid);
   const reports: Report[] = [];
   const logged: string[] = [];
   const heard = new EventEmitter();
   createInterface(child.stdout).on("line", (line) => {
-    const parsed: Report | { level: number } = JSON.parse(line);
-    if (!("event" in parsed)) {
+    const parsed = parse(line);
+    if (parsed === null) {
       logged.push(line);
       return;
     }
@@ -67,12 +77,24 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
     heard.emit(parsed.event);
   });
   child.stderr.on("data", (chunk: Buffer) => logged.push(chunk.toString()));
-  const ended = once(child, "close").then(() => ({
-    exitCode: child.exitCode,
-    signal: child.signalCode,
-    reports,
-    complaints: logged.join("\n"),
-  }));
+  const kill = (): void => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill, { once: true });
+  const limit = setTimeout(() => {
+    logged.push(`killed: it neither died nor ended within ${LIMIT_MS / 1000} s`);
+    child.kill("SIGABRT");
+  }, LIMIT_MS);
+  const ended = once(child, "close")
+    .finally(() => {
+      clearTimeout(limit);
+      signal?.removeEventListener("abort", kill);
+      dismiss?.();
+    })
+    .then(() => ({
+      exitCode: child.exitCode,
+      signal: child.signalCode,
+      reports,
+      complaints: logged.join("\n"),
+    }));
   return {
     child,
     reports,
@@ -97,6 +119,16 @@ export function startRun(orders: Orders, environment: Readonly<Record<string, st
       await ended;
     },
   };
+}
+
+/** Null for a line of the log, and for one that a kill has cut short. */
+function parse(line: string): Report | null {
+  try {
+    const parsed: Report | { level: number } = JSON.parse(line);
+    return "event" in parsed ? parsed : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Runs it to its own end. @throws what it complained of, unless it exits with 0 */

@@ -6,9 +6,20 @@ export type Report =
   | { event: "seeded"; created: number }
   | ({ event: "opened" } & Findings)
   | { event: "restored"; actors: RestoredActor[] }
-  /** Cycles committed by this process so far. */
-  | { event: "worked"; cycles: number }
-  | { event: "finished" };
+  /** Cycles committed by this process so far, and what it has just begun to show. */
+  | { event: "worked"; cycles: number; shown: ShownStrategy[] }
+  /** Everything it shows at its end. */
+  | { event: "finished"; shown: ShownStrategy[] };
+
+/** A strategy as API and inspection show it. */
+export interface ShownStrategy {
+  strategyId: string;
+  seq: number;
+  cycleIndex: number;
+  state: string;
+  equity: string;
+  cash: string;
+}
 
 /** An actor as a process restored it, with the money it shows for it. */
 export interface RestoredActor {
@@ -19,6 +30,7 @@ export interface RestoredActor {
   /** Valued at the marks it was stored with. */
   equity: string;
   cash: string;
+  shown: ShownStrategy;
 }
 
 /** The state of the database before the process began to work on it. */

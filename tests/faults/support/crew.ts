@@ -26,7 +26,7 @@ export interface Production extends AsyncDisposable {
 /** A seeded database, a replay of so many ticks, and what one engine makes of them. */
 export async function produce(ticks: number): Promise<Production> {
   const resources = new AsyncDisposableStack();
-  const template = resources.use(await seededTemplate("postgres", SHARD_SIZE));
+  const template = resources.use(await seededTemplate("postgres", { shardSize: SHARD_SIZE }));
   const replays = resources.use(await openReplays());
   const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(ticks) };
   const reference = await historyOfOne(template, replay);

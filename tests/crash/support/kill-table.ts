@@ -1,0 +1,100 @@
+import { writeFile } from "node:fs/promises";
+import { extname } from "node:path";
+import type { StoreKind } from "./crash-stores.ts";
+
+/** One kill -9, and what came of it. */
+export interface Death {
+  where: string;
+  database: StoreKind;
+  /** It left a tick under way. */
+  leftOpen: boolean;
+  /** The next process found every invariant kept, restored what was committed and went on. */
+  recovered: boolean;
+}
+
+interface Row {
+  boundary: string;
+  database: StoreKind;
+  kills: number;
+  leftOpen: number;
+  outcome: string;
+}
+
+/** Where processes died, how often, and whether the next one went on as if nothing had been. */
+export class KillTable {
+  readonly #deaths: Death[] = [];
+  readonly #order: readonly string[];
+  readonly #seed: number;
+
+  constructor(order: readonly string[], seed: number) {
+    this.#order = order;
+    this.#seed = seed;
+  }
+
+  add(where: string, database: StoreKind): Death {
+    const death = { where, database, leftOpen: false, recovered: false };
+    this.#deaths.push(death);
+    return death;
+  }
+
+  get rows(): Row[] {
+    const groups = Map.groupBy(this.#deaths, ({ where, database }) => `${database} ${where}`);
+    return [...groups.values()].map(rowOf).toSorted((one, other) => this.#compare(one, other));
+  }
+
+  print(): void {
+    const lines = this.rows.map((row) => {
+      const { boundary, database, kills, leftOpen, outcome } = row;
+      const counts = `${String(kills).padStart(5)}  ${String(leftOpen).padStart(9)}`;
+      return `  ${boundary.padEnd(40)} ${database.padEnd(9)} ${counts}  ${outcome}`;
+    });
+    const head = `  ${"boundary".padEnd(40)} ${"database".padEnd(9)} kills  tick open  outcome`;
+    process.stdout.write(`${this.#summary()}\n${[head, ...lines].join("\n")}\n`);
+  }
+
+  /** As JSON, or as a Markdown table when the file is called so. */
+  async write(file: string): Promise<void> {
+    const isMarkdown = extname(file) === ".md";
+    const json = { seed: this.#seed, kills: this.#deaths.length, rows: this.rows };
+    await writeFile(file, isMarkdown ? this.#markdown() : `${JSON.stringify(json, null, 2)}\n`);
+  }
+
+  #markdown(): string {
+    const lines = this.rows.map(
+      ({ boundary, database, kills, leftOpen, outcome }) =>
+        `| ${boundary} | ${database} | ${kills} | ${leftOpen} | ${outcome} |`,
+    );
+    const head =
+      "| boundary | database | kills | left a tick open | outcome |\n|---|---|---|---|---|";
+    return `${this.#summary()}\n\n${[head, ...lines].join("\n")}\n`;
+  }
+
+  #summary(): string {
+    const of = (kind: StoreKind) => this.#deaths.filter(({ database }) => database === kind).length;
+    return `killed ${of("pglite")} times on pglite, ${of("postgres")} times on postgres, seed ${this.#seed}`;
+  }
+
+  #compare(one: Row, other: Row): number {
+    const place = ({ boundary }: Row): number => {
+      const found = this.#order.indexOf(boundary);
+      return found === -1 ? this.#order.length : found;
+    };
+    return (
+      place(one) - place(other) ||
+      one.boundary.localeCompare(other.boundary) ||
+      one.database.localeCompare(other.database)
+    );
+  }
+}
+
+function rowOf(deaths: readonly Death[]): Row {
+  const [{ where, database }] = deaths as readonly [Death, ...Death[]];
+  const lost = deaths.filter(({ recovered }) => !recovered).length;
+  return {
+    boundary: where,
+    database,
+    kills: deaths.length,
+    leftOpen: deaths.filter(({ leftOpen }) => leftOpen).length,
+    outcome: lost === 0 ? "recovered" : `${lost} NOT RECOVERED`,
+  };
+}
