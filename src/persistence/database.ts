@@ -12,6 +12,7 @@ import type { Kysely } from "kysely";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
 import { fromDriver } from "./errors.ts";
+import { PreparingClient } from "./preparing-client.ts";
 import { NamingStrategy } from "./naming.ts";
 import { type OnStatement, type Sql, type SqlTransaction, sqlOf, sqlOfTransaction } from "./sql.ts";
 
@@ -110,6 +111,7 @@ async function openPostgres(options: PostgresOptions): Promise<Orm> {
     pool: { min: 0, max: options.poolMax ?? 10 },
     driverOptions: {
       application_name: "troupe",
+      Client: PreparingClient,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       // A node frozen inside a transaction must not keep its shard's row from the others.
