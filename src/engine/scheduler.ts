@@ -71,9 +71,8 @@ export class Scheduler {
     }
     const next = Math.min(...dues.map(({ due }) => due));
     if (!(await this.#sleepUntil(next))) return;
-    for (const { candidate, due } of dues) {
-      if (due <= clock.now()) await this.#propose(candidate, due);
-    }
+    const ripe = dues.filter(({ due }) => due <= clock.now());
+    await Promise.all(ripe.map(({ candidate, due }) => this.#propose(candidate, due)));
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
