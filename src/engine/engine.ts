@@ -1,6 +1,6 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
 import { errorMessage, InvariantError } from "#domain/errors.ts";
-import type { Tick } from "#ports/store.ts";
+import type { ShardHead, Tick } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { tickAlert } from "./alerts.ts";
 import { Directory } from "./directory.ts";
@@ -83,8 +83,17 @@ export class Engine {
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
     reach("shutdown.drained");
-    await this.#shards.cancel(reason);
+    await this.#shards.cancel(await this.#headsAtTheEnd(), reason);
     await this.#shards.close();
+  }
+
+  /** Read again: there may be members that no message has told this node of. */
+  async #headsAtTheEnd(): Promise<ShardHead[]> {
+    const { logger, store } = this.#parts;
+    return store.shardHeads().catch((error: unknown) => {
+      logger.warn({ error: errorMessage(error) }, "nobody marked cancelled");
+      return [];
+    });
   }
 
   /** A control command or a new strategy was committed: do not wait for the next poll. */

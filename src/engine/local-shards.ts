@@ -79,9 +79,10 @@ export class LocalShards implements ShardRunner {
     return { kind: "ticked", definitionId: head.definitionId, tickId };
   }
 
-  async cancel(reason: string): Promise<void> {
-    await this.#forEach(this.#shards.values(), async (shard) => {
-      await shard.cancel(reason).catch((error: unknown) => {
+  async cancel(heads: readonly ShardHead[], reason: string): Promise<void> {
+    await this.#forEach(heads, async (head) => {
+      const shard = this.#shard(head);
+      await this.#cancel(shard, head, reason).catch((error: unknown) => {
         this.#warn(shard, error, "not marked cancelled");
       });
       this.#parts.reach("shutdown.shard-cancelled");
@@ -98,6 +99,13 @@ export class LocalShards implements ShardRunner {
     const shard = new ShardHost(head, this.#parts);
     this.#shards.set(head.id, shard);
     return shard;
+  }
+
+  async #cancel(shard: ShardHost, head: ShardHead, reason: string): Promise<void> {
+    // Another node has worked on it since; whoever stays would only have it run on again.
+    if (!shard.isUpTo(head)) return;
+    await shard.synchronise(head);
+    await shard.cancel(reason);
   }
 
   async #resume(shard: ShardHost): Promise<number> {

@@ -60,6 +60,11 @@ export class ShardHost {
     this.#rosterVersion = head.rosterVersion;
   }
 
+  /** Has nobody else worked on it since this node did? */
+  isUpTo({ version }: ShardHead): boolean {
+    return this.#version === version || (this.#version === NEVER_READ && version === 0);
+  }
+
   /** Forgets all actors; the next message restores them from their last commit. */
   evict(): void {
     for (const resident of this.#residents.values()) {

@@ -22,7 +22,7 @@ export interface ShardRunner {
   /** Carries one message out; its claim is settled when this returns. */
   work(claim: Claim): Promise<ShardOutcome>;
   /** At shutdown: what runs becomes `cancelled`, positions untouched (I9). */
-  cancel(reason: string): Promise<void>;
+  cancel(heads: readonly ShardHead[], reason: string): Promise<void>;
   /** The version of a shard this node read or last wrote; −1 when it holds nothing of it. */
   versionOf(shardId: string): number;
   close(): Promise<void>;

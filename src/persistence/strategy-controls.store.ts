@@ -115,8 +115,10 @@ export async function requestStop(
   const { strategyId, commandId, closePositions, reason, actor } = request;
   reach("control.before-request");
   const outcome = await database.transactional(async (sql): Promise<ControlOutcome> => {
-    const { shardId, state, stopCommandId } = await lockSubject(sql, strategyId);
-    if (state === "stopped" || stopCommandId === commandId) return "unchanged";
+    const { desiredStatus, shardId, state, stopCommandId } = await lockSubject(sql, strategyId);
+    // Stopped and to be resumed is not stopped: the newer wish counts.
+    const isStopped = state === "stopped" && desiredStatus === "stopped";
+    if (isStopped || stopCommandId === commandId) return "unchanged";
     await sql.run(
       `update strategies set desired_status = 'stopped', stop_command_id = $2,
          stop_close_positions = $3, stop_request_reason = $4, updated_at = now()
@@ -152,7 +154,9 @@ export async function requestResume(
       throw new DomainError("INVALID_TRANSITION", message);
     }
     await sql.run(
-      `update strategies set desired_status = 'running', updated_at = now() where id = $1`,
+      `update strategies set desired_status = 'running', stop_command_id = null,
+         stop_close_positions = null, stop_request_reason = null, updated_at = now()
+       where id = $1`,
       [strategyId],
     );
     reach("control.in-request.wish-written");

@@ -163,7 +163,7 @@ export class EngineFixture implements AsyncDisposable {
     const reach = options.reach ?? passBy;
     const decisions = createDecisionRegistry(
       Object.entries({ steady, ...options.decisions }).map(([name, decide]) =>
-        agentOf(name, decide),
+        scriptedAgent(name, decide),
       ),
     );
     const channels = createChannelRegistry(options.channels);
@@ -405,7 +405,8 @@ export function reader(
   return { name, displayName: name, description: "", tools: [], run };
 }
 
-function agentOf(name: string, decide: Decide): DecisionAgent {
+/** A decision agent that does what the test says. */
+export function scriptedAgent(name: string, decide: Decide): DecisionAgent {
   const agent: DecisionAgent<Params> = {
     name,
     displayName: name,

@@ -11,7 +11,7 @@ export type ToThread =
   /** `now`: the engine's clock, ms UTC. */
   | { type: "work"; call: number; ticket: ClaimTicket; now: number }
   | { type: "abort"; call: number; error: PlainError }
-  | { type: "cancel"; call: number; reason: string }
+  | { type: "cancel"; call: number; heads: readonly ShardHead[]; reason: string }
   | { type: "close" };
 
 export type FromThread =

@@ -64,7 +64,7 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
       case "cancel":
         void answer(
           message.call,
-          shards.cancel(message.reason).then(() => null),
+          shards.cancel(message.heads, message.reason).then(() => null),
         );
         break;
       case "close":

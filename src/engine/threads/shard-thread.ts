@@ -58,10 +58,12 @@ export class ShardThread {
     }
   }
 
-  async cancel(reason: string): Promise<void> {
-    await this.#call((call) => ({ type: "cancel", call, reason })).catch((error: unknown) => {
-      this.#watcher.logger.warn(toPlain(error), "not marked cancelled");
-    });
+  async cancel(heads: readonly ShardHead[], reason: string): Promise<void> {
+    await this.#call((call) => ({ type: "cancel", call, heads, reason })).catch(
+      (error: unknown) => {
+        this.#watcher.logger.warn(toPlain(error), "not marked cancelled");
+      },
+    );
   }
 
   /** Asks it to end by itself, and ends it when `patience` is over. */

@@ -40,9 +40,7 @@ export class ShardThreads implements ShardRunner {
   }
 
   async restore(heads: readonly ShardHead[]): Promise<Restored> {
-    const parts = this.#threads.map((_, index) =>
-      heads.filter(({ id }) => this.#homeOf(id) === index),
-    );
+    const parts = this.#partsOf(heads);
     const all = await Promise.all(parts.map((part, index) => this.#thread(index).restore(part)));
     return {
       restored: all.reduce((sum, { restored }) => sum + restored, 0),
@@ -57,16 +55,24 @@ export class ShardThreads implements ShardRunner {
     return outcome;
   }
 
-  async cancel(reason: string): Promise<void> {
+  async cancel(heads: readonly ShardHead[], reason: string): Promise<void> {
     this.#closing = true;
+    const parts = this.#partsOf(heads);
     // One that has died already has nothing in memory; the next boot resumes what ran.
-    await Promise.all(this.#running.map((thread) => thread.cancel(reason)));
+    const cancelled = this.#threads.map((thread, index) =>
+      thread?.cancel(parts[index] ?? [], reason),
+    );
+    await Promise.all(cancelled);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     const patience = (): Promise<void> => this.#options.timer.after(CLOSE_MS);
     await Promise.all(this.#running.map((thread) => thread.close(patience)));
+  }
+
+  #partsOf(heads: readonly ShardHead[]): ShardHead[][] {
+    return this.#threads.map((_, index) => heads.filter(({ id }) => this.#homeOf(id) === index));
   }
 
   get #running(): ShardThread[] {
