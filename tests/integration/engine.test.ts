@@ -35,6 +35,19 @@ describe.each(storeKinds)("the engine on %s", (kind) => {
   const open = (options?: EngineOptions, after?: EngineFixture) =>
     startEngine(store, options, after);
 
+  describe("at its end", () => {
+    test("marks a strategy cancelled that no message has told it of", async () => {
+      await using troupe = await open();
+      const [id = ""] = await troupe.create(await troupe.define(), "new");
+      await troupe.stop();
+      expect(await troupe.strategy(id)).toMatchObject({
+        state: "cancelled",
+        stop_reason: "cancelled",
+        desired_status: "running",
+      });
+    });
+  });
+
   describe("at a tick", () => {
     test("every member of a definition gets its cycle, whatever shard it is in", async () => {
       await using troupe = await open({ shardSize: 2 });

@@ -219,6 +219,21 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       expect(await requestResume({ database, queue }, resume)).toBe("unchanged");
     });
 
+    test("a stop asked for before a resume was carried out takes that wish back", async () => {
+      const { strategyId } = await populated(1);
+      const control = { strategyId, actor: "u1" };
+      const stop = { ...control, closePositions: false, reason: "" };
+      await requestStop({ database, queue }, { ...stop, commandId: randomUUID() });
+      await commitStopped(strategyId);
+      await requestResume({ database, queue }, { ...control, commandId: randomUUID() });
+      const again = { ...stop, commandId: randomUUID() };
+      expect(await requestStop({ database, queue }, again)).toBe("requested");
+      expect(await memberOf(strategyId)).toMatchObject({
+        state: "stopped",
+        desiredStatus: "stopped",
+      });
+    });
+
     test("a resume while the stop is under way is refused", async () => {
       const { strategyId } = await populated(1);
       const control = { strategyId, commandId: randomUUID(), actor: "u1" };

@@ -76,7 +76,8 @@ const leaves = (node: number): Command => ({
   async run(model, world) {
     const name = model.active[node] ?? "";
     await world.leave(name);
-    model.leave(name);
+    const running = await world.rows("select id from strategies where state = 'running'");
+    model.leave(name, new Set(running.map(({ id }) => String(id))));
     await expectAgreement(world, model);
   },
   toString: () => `Leave(${node})`,

@@ -47,6 +47,8 @@ export type OpenTick = { at: number; shards: string[] | null } | null;
 
 export interface ModelNode {
   isFrozen: boolean;
+  /** Others were there while it was: they may have worked on a shard after it did. */
+  hadCompany: boolean;
 }
 
 /** Plain, so that a test can copy it and go on with the copy. */
@@ -91,7 +93,9 @@ export class WorldModel {
   join(): string {
     this.state.joined += 1;
     const name = `engine ${this.state.joined}`;
-    this.state.nodes[name] = { isFrozen: false };
+    const others = Object.values(this.state.nodes);
+    for (const other of others) other.hadCompany = true;
+    this.state.nodes[name] = { isFrozen: false, hadCompany: others.length > 0 };
     return name;
   }
 
@@ -100,11 +104,13 @@ export class WorldModel {
   }
 
   freeze(name: string): void {
-    this.state.nodes[name] = { isFrozen: true };
+    const node = this.state.nodes[name];
+    if (node !== undefined) node.isFrozen = true;
   }
 
   thaw(name: string): void {
-    this.state.nodes[name] = { isFrozen: false };
+    const node = this.state.nodes[name];
+    if (node !== undefined) node.isFrozen = false;
   }
 
   create(made: Pick<ModelStrategy, "id" | "shardId" | "market" | "manner">): void {
@@ -139,11 +145,16 @@ export class WorldModel {
     this.state.now = (Math.floor(this.state.now / PERIOD_MS) + 1) * PERIOD_MS;
   }
 
-  /** A planned end. Positions stay as they are; who stays has everybody run on. */
-  leave(name: string): void {
+  /**
+   * A planned end. Positions stay as they are; who stays has everybody run on. The last to leave marks
+   * everybody cancelled, save those of shards another engine has worked on since: `unmarked`.
+   */
+  leave(name: string, unmarked: ReadonlySet<string>): void {
+    const hadCompany = this.state.nodes[name]?.hadCompany ?? false;
     delete this.state.nodes[name];
     if (this.active.length > 0) return;
     for (const strategy of this.state.strategies) {
+      if (hadCompany && unmarked.has(strategy.id)) continue;
       if (strategy.state === "running") this.#become(strategy, "cancelled", "cancelled");
     }
   }
