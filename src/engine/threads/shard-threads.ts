@@ -59,8 +59,8 @@ export class ShardThreads implements ShardRunner {
     this.#closing = true;
     const parts = this.#partsOf(heads);
     // One that has died already has nothing in memory; the next boot resumes what ran.
-    const cancelled = this.#threads.map((thread, index) =>
-      thread?.cancel(parts[index] ?? [], reason),
+    const cancelled = this.#threads.flatMap((thread, index) =>
+      thread === null ? [] : [thread.cancel(parts[index] ?? [], reason)],
     );
     await Promise.all(cancelled);
   }
