@@ -74,6 +74,8 @@ export async function measureHistory(
 
   async function measureTicks(): Promise<TickCost[][]> {
     const stages: Stage[] = [];
+    // All of them as far from the last one, and none within the next minutes.
+    for (const { store } of pasts) await store.database.sql.run("checkpoint");
     for (const { place, store } of pasts) {
       const stage = await setStage(store, { place, startAt, keepEveryNth: Infinity });
       await stage.engine.start();
