@@ -100,6 +100,27 @@ describe("with a running engine", () => {
     });
   });
 
+  test("a prune tells what it removed, as text and as JSON, and counts first when asked", async () => {
+    const counted = await troupe("prune", "--keep", "90d", "--dry-run");
+    expect(counted).toMatchObject({ code: 0, stdout: expect.stringContaining("would remove") });
+    const told = await troupe("prune", "--keep", "90d", "--keep-hourly", "52w", "--json");
+    expect(told.code).toBe(0);
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      phase: "done",
+      dryRun: false,
+      removed: { cycles: expect.any(Number), ticks: expect.any(Number) },
+      sizes: { after: { ticks: expect.any(Number) } },
+    });
+  });
+
+  test("a prune that should keep nothing is refused by the name of the field", async () => {
+    const { code, stderr } = await troupe("prune", "--keep", "0d", "--json");
+    expect(code).toBe(2);
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: "INVALID_INPUT", fields: [{ field: "keep" }] },
+    });
+  });
+
   test("templates are listed", async () => {
     const { stdout } = await troupe("definitions", "list");
     expect(stdout).toContain("multi_agent_btc_daily");
@@ -146,14 +167,18 @@ describe("without one", () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: "USAGE" } });
   });
 
-  test.each([[[]], [["strategies"]], [["strategies", "create"]], [["start"]], [["doctor"]]])(
-    "help is there for %j",
-    async (given) => {
-      const { code, stdout } = await runProgram("src/cli.ts", [...given, "--help"]);
-      expect(code).toBe(0);
-      expect(stdout).toContain("Usage: npm run troupe --");
-    },
-  );
+  test.each([
+    [[]],
+    [["strategies"]],
+    [["strategies", "create"]],
+    [["start"]],
+    [["prune"]],
+    [["doctor"]],
+  ])("help is there for %j", async (given) => {
+    const { code, stdout } = await runProgram("src/cli.ts", [...given, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Usage: npm run troupe --");
+  });
 
   test("the check of the migrations needs no database", async () => {
     const { code, stdout } = await runProgram("src/cli.ts", ["migrate", "--check", "--json"]);
