@@ -208,6 +208,7 @@ async function pruneTicks(prune: Prune): Promise<void> {
   report.phase = "ticks";
   const { removed } = report;
   let [ticks, agentRuns] = [0, 0];
+  Object.assign(removed, { ticks, agentRuns });
   for (const { definitionId, strategies } of definitions) {
     const before = report.cutoffs[definitionId]?.hourlyBefore ?? 0;
     const fitting = Math.floor(PROBES_PER_BATCH / Math.max(1, strategies));

@@ -113,7 +113,7 @@ describe("with a running engine", () => {
     });
   });
 
-  test("a prune that should keep nothing is refused by the name of the field", async () => {
+  test("a prune that would keep nothing is refused by the name of the field", async () => {
     const { code, stderr } = await troupe("prune", "--keep", "0d", "--json");
     expect(code).toBe(2);
     expect(JSON.parse(stderr)).toMatchObject({
