@@ -91,6 +91,7 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
     candles: (symbol, at, count) => feed.candles(symbol, at, count),
     logger,
     reach: () => undefined,
+    watch: store.watch,
     settings,
     threads,
   });

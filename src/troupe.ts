@@ -19,11 +19,13 @@ import { InvalidInputError } from "#domain/errors.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
+import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
 import { syncRegistries } from "#persistence/registries.store.ts";
 import { BOUNDARIES, passBy, type ReachBoundary } from "#ports/boundaries.ts";
+import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -40,6 +42,7 @@ export interface OpenStore extends AsyncDisposable {
   queue: WorkQueue;
   services: Services;
   reach: ReachBoundary;
+  watch: DatabaseWatch;
 }
 
 export interface Troupe extends OpenStore {
@@ -73,12 +76,18 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
   try {
     const database = await openConfigured(config, resources);
     await migrate(database);
+    const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
     const queue = createWorkQueue({
       database:
         database.pglite === undefined
-          ? { kind: "postgres", connectionString: config.databaseUrl ?? "" }
+          ? {
+              kind: "postgres",
+              connectionString: config.databaseUrl ?? "",
+              openSocket: () => database.openSocket(),
+            }
           : { kind: "pglite", client: database.pglite },
       logger,
+      watch,
       tuning: { heartbeatSeconds: config.heartbeatSeconds },
     });
     const services = createServices({
@@ -88,6 +97,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       channels,
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
       reach,
+      watch,
       timer: systemTimer,
     });
     resources.defer(async () => {
@@ -100,6 +110,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       queue,
       services,
       reach,
+      watch,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (error) {
@@ -133,6 +144,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       candles: (symbol, at, count) => feed.candles(symbol, at, count),
       logger,
       reach: store.reach,
+      watch: store.watch,
       settings,
       threads: shardThreads({ count, config, settings, clock, logger }),
     });

@@ -2,6 +2,7 @@ import { v7 } from "uuid";
 import type { PgBoss } from "pg-boss";
 import { z } from "zod";
 import { DomainError, InvariantError } from "#domain/errors.ts";
+import { type DatabaseWatch, unwatched } from "#ports/database-watch.ts";
 import type {
   Claim,
   Message,
@@ -30,6 +31,7 @@ export type { QueueDatabase, QueueLogger, QueueTuning };
 export interface WorkQueueOptions {
   database: QueueDatabase;
   logger?: QueueLogger;
+  watch?: DatabaseWatch;
   tuning?: Partial<QueueTuning>;
 }
 
@@ -55,18 +57,21 @@ class PgBossQueue implements WorkQueue {
   readonly #database: QueueDatabase;
   readonly #tuning: QueueTuning;
   readonly #logger: QueueLogger;
+  readonly #watch: DatabaseWatch;
   readonly #boss: PgBoss;
   readonly #pumps = new Map<QueueName, Pump>();
   #state: "new" | "open" | "draining" | "closed" = "new";
   #unlisten: (() => Promise<void>) | null = null;
   #vacuum: NodeJS.Timeout | undefined;
 
-  constructor({ database, logger = console, tuning = {} }: WorkQueueOptions) {
+  constructor({ database, logger = console, watch = unwatched, tuning = {} }: WorkQueueOptions) {
     this.#database = database;
     this.#tuning = { ...defaultTuning, ...tuning };
     this.#logger = logger;
+    this.#watch = watch;
     this.#boss = createBoss(database, this.#tuning);
     this.#boss.on("error", (error) => {
+      if (watch.blamesDriver(error)) return;
       this.#logger.error({ error: describe(error) }, "work queue error");
     });
     this.#boss.on("warning", (warning) => this.#logger.warn(warning, "work queue warning"));
@@ -102,7 +107,12 @@ class PgBossQueue implements WorkQueue {
   run(queue: QueueName, slots: number, handler: (claim: Claim) => Promise<void>): void {
     this.#assertOpen();
     if (this.#pumps.has(queue)) throw new InvariantError(`queue ${queue} has a handler already`);
-    const pump = { boss: this.#boss, tuning: this.#tuning, logger: this.#logger };
+    const pump = {
+      boss: this.#boss,
+      tuning: this.#tuning,
+      logger: this.#logger,
+      watch: this.#watch,
+    };
     this.#pumps.set(queue, new Pump({ ...pump, queue, slots, handler }));
   }
 

@@ -3,7 +3,9 @@ import type { Candle } from "#domain/market.ts";
 import type { StoredMachine } from "#machines/registry.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
 import type { Clock, Timer } from "#ports/clock.ts";
+import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
+import type { Logger } from "#ports/logger.ts";
 import type { ObserveMarket } from "#ports/market-feed.ts";
 import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
@@ -11,7 +13,6 @@ import type { WorkQueue } from "#ports/work-queue.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { OnShardCommit, ShardRunner } from "./shard-runner.ts";
 import type { LiveStore } from "./live-store.ts";
-import type { Logger } from "./logger.ts";
 import type { StrategyRuntime } from "./strategy-runtime.ts";
 import type { RestartBudget } from "./supervision.ts";
 
@@ -60,6 +61,7 @@ export interface EnginePorts {
   observe: ObserveMarket;
   candles(symbol: string, at: number, count: number): Promise<Candle[]>;
   logger: Logger;
+  watch: DatabaseWatch;
   reach: ReachBoundary;
   settings: EngineSettings;
   /** How strategies are stored; the product's own unless a test looks at a version to come. */

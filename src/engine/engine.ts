@@ -35,6 +35,8 @@ export class Engine {
   readonly #stopping = new AbortController();
   readonly #liveSync: LiveSync;
   #housekeeping: Promise<unknown> | null = null;
+  /** Outages whose time was given back to open ticks. */
+  #forgiven = 0;
 
   constructor(ports: EnginePorts) {
     this.#parts = { ...ports, live: this.live };
@@ -101,7 +103,9 @@ export class Engine {
     this.#parts.queue.wake("shards");
     this.#scheduler.nudge();
     void this.#liveSync.look().catch((error: unknown) => {
-      this.#parts.logger.warn({ error: errorMessage(error) }, "could not show a change at once");
+      const { logger, watch } = this.#parts;
+      if (watch.blames(error)) return;
+      logger.warn({ error: errorMessage(error) }, "could not show a change at once");
     });
   }
 
@@ -141,7 +145,7 @@ export class Engine {
   async #onSettled(definitionId: string, tickId: string, shardId: string): Promise<void> {
     const group = this.directory.group(definitionId);
     const isLast = group.settled(tickId, shardId);
-    if (isLast) await this.#close(definitionId, tickId);
+    if (isLast && this.#parts.watch.outage === null) await this.#close(definitionId, tickId);
     else this.#parts.reach("fanout.half-done");
   }
 
@@ -161,10 +165,21 @@ export class Engine {
   }
 
   async #closeOpenTicks(): Promise<void> {
+    if (this.#parts.watch.outage !== null) return;
+    await this.#forgiveOutage();
     for (const tick of await this.#parts.store.openTicks()) {
       if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
       else await this.#giveUp(tick);
     }
+  }
+
+  /** While the database was away simulated time stood still, and with it every deadline. */
+  async #forgiveOutage(): Promise<void> {
+    const { clock, settings, store, watch } = this.#parts;
+    const { recoveries } = watch;
+    if (recoveries === this.#forgiven) return;
+    if (clock.simulated) await store.renewDeadlines(settings.tickDeadlineMs);
+    this.#forgiven = recoveries;
   }
 
   async #giveUp({ definitionId, id: tickId }: Tick): Promise<void> {
@@ -178,10 +193,11 @@ export class Engine {
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */
   async #every(ms: number, chore: () => Promise<void>): Promise<void> {
-    const { logger, timer } = this.#parts;
+    const { logger, timer, watch } = this.#parts;
     while (!this.#stopping.signal.aborted) {
       await timer.after(ms, this.#stopping.signal);
       await chore().catch((error: unknown) => {
+        if (watch.blames(error)) return;
         logger.warn({ error: errorMessage(error) }, "housekeeping failed, trying again");
       });
     }

@@ -44,12 +44,14 @@ export class Scheduler {
   }
 
   async #run(): Promise<void> {
-    const { logger, timer } = this.#parts;
+    const { logger, timer, watch } = this.#parts;
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#round();
       } catch (error) {
-        logger.error({ error: errorMessage(error) }, "scheduling failed, trying again");
+        if (!watch.blames(error)) {
+          logger.error({ error: errorMessage(error) }, "scheduling failed, trying again");
+        }
         await timer.after(REREAD_MS, this.#stopping.signal);
       }
     }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import type { MikroORM } from "@mikro-orm/core";
@@ -13,6 +14,7 @@ import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
 import { fromDriver } from "./errors.ts";
 import { PreparingClient } from "./preparing-client.ts";
+import { impatientSocket } from "./impatient-socket.ts";
 import { NamingStrategy } from "./naming.ts";
 import { type OnStatement, type Sql, type SqlTransaction, sqlOf, sqlOfTransaction } from "./sql.ts";
 
@@ -21,6 +23,8 @@ export interface PostgresOptions {
   url: string;
   /** Most connections of this process; 10 unless told. */
   poolMax?: number;
+  /** After so long without an answer a connection is taken for dead; 30 s unless told. */
+  silenceMs?: number;
   /** How long a transaction may stand still before the server ends it; 10 unless told. */
   heartbeatSeconds?: number;
 }
@@ -48,6 +52,10 @@ export interface Database extends AsyncDisposable {
   readonly sql: Sql;
   /** The embedded database itself, for the queue adapter. */
   readonly pglite?: PGlite;
+  /** Opens a socket to PostgreSQL that does not wait for ever for a server that vanished. */
+  openSocket(): Socket;
+  /** For work that may take the server long, such as a migration: silence is no sign of death. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
   /** An entity manager of its own; never share one between requests. */
   em(): SqlEntityManager;
   /**
@@ -57,6 +65,8 @@ export interface Database extends AsyncDisposable {
   transactional<T>(work: (sql: SqlTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
+
+const SILENCE_MS = 30_000;
 
 const migrationsFolder = fileURLToPath(new URL("../../migrations", import.meta.url));
 
@@ -85,7 +95,11 @@ const shared = {
 /** Opens the database; it neither migrates nor locks the data folder. */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const pglite = options.kind === "pglite" ? await openPglite(options) : null;
-  const orm = options.kind === "postgres" ? await openPostgres(options) : await ormOf(pglite);
+  const silenceMs = (options.kind === "postgres" ? options.silenceMs : undefined) ?? SILENCE_MS;
+  let patient = 0;
+  const openSocket = () => impatientSocket(silenceMs, () => patient > 0);
+  const orm =
+    options.kind === "postgres" ? await openPostgres(options, openSocket) : await ormOf(pglite);
   const connection = orm.driver.getConnection();
   const em = () => orm.em.fork();
   const close = async () => {
@@ -98,13 +112,22 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     sql: sqlOf(() => connection.getClient(), options.onStatement),
     ...(pglite === null ? {} : { pglite }),
     em,
+    openSocket,
+    async patiently(work) {
+      patient += 1;
+      try {
+        return await work();
+      } finally {
+        patient -= 1;
+      }
+    },
     transactional: (work) => runTransaction(connection.getClient(), work, options.onStatement),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function openPostgres(options: PostgresOptions): Promise<Orm> {
+async function openPostgres(options: PostgresOptions, stream: () => Socket): Promise<Orm> {
   const orm = await PostgresOrm.init({
     ...shared,
     clientUrl: options.url,
@@ -114,6 +137,7 @@ async function openPostgres(options: PostgresOptions): Promise<Orm> {
       Client: PreparingClient,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      stream,
       // A node frozen inside a transaction must not keep its shard's row from the others.
       idle_in_transaction_session_timeout: (options.heartbeatSeconds ?? 10) * 1_000,
     },

@@ -1,4 +1,4 @@
-import { DomainError, InvariantError, NotFoundError } from "#domain/errors.ts";
+import { DomainError, errorMessage, InvariantError, NotFoundError } from "#domain/errors.ts";
 
 /** What a database error says about itself; message texts are never read. */
 export interface DatabaseFault {
@@ -14,6 +14,17 @@ const transientClasses = new Set(["08", "25", "40", "53", "55", "57", "58"]);
 
 // Values the database cannot store, rules they break, and limits they exceed.
 const dataClasses = new Set(["22", "23", "54"]);
+
+// The server is not there, is on its way out or not yet in, or lets nobody in.
+const unreachable = /^(08|28|3D|57P0|53300)/;
+// No room on the disk, no memory, read-only, or a disk that fails.
+const unwritable = /^(53|58|25006)/;
+
+/** What keeps the database from doing any work at all. */
+export interface Trouble {
+  kind: "database_unreachable" | "database_not_writable";
+  reason: string;
+}
 
 const duplicates: Readonly<Record<string, string>> = {
   uq_user_email: "a user with this email exists",
@@ -35,6 +46,29 @@ export function databaseFault(error: unknown): DatabaseFault | null {
   return null;
 }
 
+/** Of an error of the stores, or of the queue's; null for what other work need not meet too. */
+export function troubleIn(error: unknown): Trouble | null {
+  if (!(error instanceof DomainError)) return null;
+  const { reason, trouble } = error.details;
+  if (trouble === "database_unreachable" || trouble === "database_not_writable") {
+    return { kind: trouble, reason: String(reason) };
+  }
+  // The work queue waited in vain for the database.
+  const isTimeout = error.code === "PORT_TIMEOUT";
+  return isTimeout ? { kind: "database_unreachable", reason: error.message } : null;
+}
+
+function troubleOf(fault: DatabaseFault | null): Trouble["kind"] | null {
+  if (fault === null || unreachable.test(fault.sqlState)) return "database_unreachable";
+  return unwritable.test(fault.sqlState) ? "database_not_writable" : null;
+}
+
+function rootMessage(error: unknown): string {
+  let root = error;
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
+  return errorMessage(root);
+}
+
 /** The row is at fault: the same write without it may succeed (I6). */
 export function isDataError(error: unknown): boolean {
   const fault = databaseFault(error);
@@ -45,10 +79,17 @@ export function isDataError(error: unknown): boolean {
 export function fromDriver(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   const fault = databaseFault(error);
+  const trouble = troubleOf(fault);
+  const reason = rootMessage(error);
   if (fault === null) {
-    return new DomainError("PORT_UNAVAILABLE", "the database cannot be reached", { cause: error });
+    const message = `the database cannot be reached: ${reason}`;
+    return new DomainError("PORT_UNAVAILABLE", message, {
+      cause: error,
+      details: { trouble, reason },
+    });
   }
-  const details = { sqlState: fault.sqlState, constraint: fault.constraint };
+  const { constraint, sqlState } = fault;
+  const details = { sqlState, constraint, ...(trouble === null ? {} : { trouble, reason }) };
   const options = { cause: withoutParams(error), details };
   const kind = fault.sqlState.slice(0, 2);
   if (transientClasses.has(kind)) {

@@ -15,7 +15,7 @@ export async function migrate(database: Database): Promise<string[]> {
     // PGlite has one process and one connection, which a transaction around the migrator would hold
     // while the migrator waits for it.
     if (database.kind === "pglite") return await up();
-    return await oneAfterTheOther(database, up);
+    return await database.patiently(() => oneAfterTheOther(database, up));
   } catch (error) {
     throw fromDriver(error);
   }

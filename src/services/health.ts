@@ -1,6 +1,7 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
 import { pendingMigrations } from "#persistence/migrations.ts";
+import { type DatabaseWatch, type Outage, unwatched } from "#ports/database-watch.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
 /** Longer than this and whoever asks should go elsewhere. */
@@ -14,7 +15,13 @@ export interface Check {
 
 export type HealthService = ReturnType<typeof createHealthService>;
 
-export function createHealthService({ database, queue }: { database: Database; queue: WorkQueue }) {
+export interface HealthParts {
+  database: Database;
+  queue: WorkQueue;
+  watch?: DatabaseWatch;
+}
+
+export function createHealthService({ database, queue, watch = unwatched }: HealthParts) {
   return {
     database: database.kind,
 
@@ -22,6 +29,8 @@ export function createHealthService({ database, queue }: { database: Database; q
 
     /** Whether this node can do its work now; it never throws. */
     async checks(): Promise<Check[]> {
+      // Known to be away: asking again would only keep connections waiting.
+      if (watch.outage !== null) return [outageCheck(watch.outage)];
       return Promise.all([
         check("database", async () => {
           await database.sql.rows("select 1 as one");
@@ -39,6 +48,11 @@ export function createHealthService({ database, queue }: { database: Database; q
       ]);
     },
   };
+}
+
+function outageCheck({ reason, since }: Outage): Check {
+  const detail = `${reason} (since ${new Date(since).toISOString()})`;
+  return { name: "database", ok: false, detail };
 }
 
 async function check(name: Check["name"], look: () => Promise<string>): Promise<Check> {

@@ -4,6 +4,7 @@ import { createEngineStore } from "#persistence/engine-store.ts";
 import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { Timer } from "#ports/clock.ts";
+import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { replayDecision, type DecisionReplay } from "./decision-replay.ts";
@@ -35,6 +36,7 @@ export interface ServiceParts {
   decisions: Decisions;
   channels: Named<TradeChannel>;
   shardSize: number;
+  watch?: DatabaseWatch;
   reach?: ReachBoundary;
   timer: Timer;
 }

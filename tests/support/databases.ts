@@ -7,11 +7,13 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /**
- * A new database on the run's PostgreSQL server, empty or a copy of `template` (which nobody may be
- * connected to), dropped with all its connections at the end.
+ * A new database on the run's PostgreSQL server or another, empty or a copy of `template` (which
+ * nobody may be connected to), dropped with all its connections at the end.
  */
-export async function createPostgresDatabase(template?: string): Promise<TestDatabase> {
-  const serverUrl = inject("postgresUrl");
+export async function createPostgresDatabase(
+  template?: string,
+  serverUrl = inject("postgresUrl"),
+): Promise<TestDatabase> {
   const name = `troupe_${randomUUID().replaceAll("-", "")}`;
   const source = template === undefined ? "" : ` template ${template}`;
   await runSql(serverUrl, `create database ${name}${source}`);

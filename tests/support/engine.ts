@@ -22,6 +22,7 @@ import { createJournal } from "#persistence/journal.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
+import { unwatched } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import { createServices, type Services } from "#services/services.ts";
@@ -181,6 +182,7 @@ export class EngineFixture implements AsyncDisposable {
       logger: silent,
       reach,
       ...(options.stored === undefined ? {} : { stored: options.stored }),
+      watch: unwatched,
       settings: {
         ...DEFAULT_SETTINGS,
         shardSlots: database.kind === "postgres" ? 4 : 1,

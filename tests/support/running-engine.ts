@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { AppRouter } from "#api/router.ts";
 import { startApi } from "#api/server.ts";
 import { readConfig, type Config } from "#config/config.ts";
+import type { EngineSettings } from "#engine/engine-parts.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
 import { createLogger, openTroupe, type Troupe } from "../../src/troupe.ts";
@@ -27,6 +28,7 @@ export interface RunningEngineOptions {
   replayFile?: string;
   /** False: opened and served, but no engine runs. */
   started?: boolean;
+  settings?: Partial<EngineSettings>;
   /** Settings besides these, e.g. another database. */
   environment?: Readonly<Record<string, string>>;
   /** Sees each line of the log, from `warn` on; without it nothing is logged. */
@@ -52,7 +54,9 @@ export async function startEngine(options: RunningEngineOptions = {}): Promise<R
     ...options.environment,
   });
   const logger = loggerOf(config, options);
-  const troupe = resources.use(await openTroupe({ config, logger }));
+  const troupe = resources.use(
+    await openTroupe({ config, logger, settings: options.settings ?? {} }),
+  );
   const { clock, engine, feed, services } = troupe;
   const elapsed = () => performance.now();
   const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });

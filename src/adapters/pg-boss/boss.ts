@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { PGlite } from "@electric-sql/pglite";
 import { type CommandResponse, type Db, fromKysely, fromPglite, PgBoss } from "pg-boss";
 import { z } from "zod";
@@ -6,7 +7,7 @@ import type { QueueName, Transaction } from "#ports/work-queue.ts";
 
 /** Where the messages live: the same database as everything else. */
 export type QueueDatabase =
-  | { kind: "postgres"; connectionString: string }
+  | { kind: "postgres"; connectionString: string; openSocket?: () => Socket }
   | { kind: "pglite"; client: PGlite };
 
 /** The part of pino we need. */
@@ -59,7 +60,7 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
   return new PgBoss({
     ...(database.kind === "pglite"
       ? { backend: "pglite", db: fromPglite(database.client) }
-      : { connectionString: database.connectionString, max: tuning.poolSize }),
+      : connectionOptions(database, tuning)),
     application_name: "troupe-queue",
     // The defaults are a minute each.
     superviseIntervalSeconds: 1,
@@ -71,6 +72,15 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
     // PGlite has no autovacuum to watch; createWorkQueue vacuums there.
     monitorVacuum: database.kind === "postgres",
   });
+}
+
+function connectionOptions(
+  { connectionString, openSocket }: Extract<QueueDatabase, { kind: "postgres" }>,
+  { poolSize }: QueueTuning,
+) {
+  // pg-boss hands what it does not know itself to pg.
+  const socket = openSocket === undefined ? {} : { stream: openSocket };
+  return { connectionString, max: poolSize, ...socket };
 }
 
 /** Creates both queues, or brings them to these settings, and leaves pg-boss's cache warm. */

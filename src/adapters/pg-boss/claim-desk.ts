@@ -1,11 +1,12 @@
 import { PgBoss } from "pg-boss";
+import type { Logger } from "#ports/logger.ts";
 import type { ClaimDesk } from "#ports/work-queue.ts";
-import { defaultTuning, describe, nobody, queueNames, type QueueLogger } from "./boss.ts";
+import { defaultTuning, describe, nobody, queueNames } from "./boss.ts";
 import { Delivery } from "./delivery.ts";
 
 export interface ClaimDeskOptions {
   connectionString: string;
-  logger: QueueLogger;
+  logger: Pick<Logger, "debug">;
 }
 
 /** Settles claims and nothing else: it fetches no message, and looks after no queue. */
@@ -21,7 +22,8 @@ export async function openClaimDesk({
     supervise: false,
     schedule: false,
   });
-  boss.on("error", (error) => logger.error({ error: describe(error) }, "claim desk error"));
+  // Its own connection has done its work when it is open; claims are settled in those of the stores.
+  boss.on("error", (error) => logger.debug({ error: describe(error) }, "claim desk error"));
   await boss.start();
   // Looks the queues up once, here, instead of inside the first transaction.
   for (const queue of queueNames) await boss.touch(queue, nobody);

@@ -4,6 +4,7 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { JobWithMetadata, PgBoss } from "pg-boss";
 import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
+import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { Claim, ClaimTicket, QueueName } from "#ports/work-queue.ts";
 import { Bell } from "./bell.ts";
 import { affectedBy, describe, type QueueLogger, type QueueTuning } from "./boss.ts";
@@ -19,6 +20,7 @@ export interface PumpOptions {
   handler: (claim: Claim) => Promise<void>;
   tuning: QueueTuning;
   logger: QueueLogger;
+  watch: DatabaseWatch;
 }
 
 const longestFetchPauseMs = 5_000;
@@ -88,7 +90,7 @@ export class Pump {
 
   /** How many messages were started, or null when the database did not answer. */
   async #fetch(batchSize: number): Promise<number | null> {
-    const { boss, queue, tuning, logger } = this.#options;
+    const { boss, queue, tuning } = this.#options;
     try {
       const options = { batchSize, includeMetadata: true } as const;
       const jobs = await boss.fetch<JsonObject>(queue, options);
@@ -99,7 +101,7 @@ export class Pump {
       else for (const delivery of deliveries) this.#running.set(delivery, this.#deliver(delivery));
       return jobs.length;
     } catch (error) {
-      logger.warn({ error: describe(error), queue }, "could not fetch messages; trying again");
+      this.#warn(error, "could not fetch messages; trying again");
       return null;
     }
   }
@@ -119,7 +121,7 @@ export class Pump {
   }
 
   async #putBack(delivery: Delivery, error: unknown): Promise<void> {
-    const { boss, queue, logger } = this.#options;
+    const { boss, queue, logger, watch } = this.#options;
     const { id, key, attempt } = delivery;
     if (delivery.lost) {
       logger.warn(
@@ -129,30 +131,29 @@ export class Pump {
       return;
     }
     if (this.#stopping) return this.#release(delivery);
-    logger.warn(
-      { error: describe(error), queue, id, key, attempt },
-      "a message failed; it will be delivered again",
-    );
+    if (!watch.blames(error)) {
+      logger.warn(
+        { error: describe(error), queue, id, key, attempt },
+        "a message failed; it will be delivered again",
+      );
+    }
     try {
       await boss.fail(queue, delivery.fence, { message: describe(error) });
     } catch (failure) {
       // Nothing is lost: without heartbeats the message comes back by itself, only later.
-      logger.error({ error: describe(failure), queue, id, key }, "could not put a message back");
+      this.#warn(failure, "could not put a message back", { id, key });
     }
   }
 
   /** Gives a claim up for any node to take at once. Fenced: no effect on a later delivery. */
   async #release(delivery: Delivery): Promise<void> {
-    const { boss, queue, logger } = this.#options;
+    const { boss, queue } = this.#options;
     const { id, key, fence } = delivery;
     delivery.lose();
     try {
       await releaseClaim(boss, { queue, fence }, "released by a closing node");
     } catch (error) {
-      logger.error(
-        { error: describe(error), queue, id, key },
-        "could not release a message at shutdown",
-      );
+      this.#warn(error, "could not release a message at shutdown", { id, key });
     }
   }
 
@@ -166,7 +167,7 @@ export class Pump {
   /** Shows signs of life for all claims at once, and finds those that were taken away. */
   async #touch(): Promise<void> {
     this.#touching = true;
-    const { boss, queue, tuning, logger } = this.#options;
+    const { boss, queue, tuning } = this.#options;
     const held = () => [...this.#running.keys()].filter((claim) => !claim.settled && !claim.lost);
     try {
       const claims = held();
@@ -179,7 +180,7 @@ export class Pump {
         if (affectedBy(await boss.touch(queue, claim.fence)) === 0) this.#miss(claim);
       }
     } catch (error) {
-      logger.warn({ error: describe(error), queue }, "could not keep claims alive; trying again");
+      this.#warn(error, "could not keep claims alive; trying again");
     } finally {
       this.#touching = false;
     }
@@ -200,13 +201,17 @@ export class Pump {
       );
       this.#bell.ring();
     } catch (error) {
-      logger.warn(
-        { error: describe(error), queue },
-        "could not look for messages of dead nodes; trying again",
-      );
+      this.#warn(error, "could not look for messages of dead nodes; trying again");
     } finally {
       this.#sweeping = false;
     }
+  }
+
+  /** A call into the queue failed; an outage of the database is told of elsewhere, once. */
+  #warn(error: unknown, message: string, detail: object = {}): void {
+    const { logger, queue, watch } = this.#options;
+    if (watch.blamesDriver(error)) return;
+    logger.warn({ error: describe(error), queue, ...detail }, message);
   }
 
   #miss(claim: Delivery): void {

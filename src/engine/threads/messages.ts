@@ -40,16 +40,20 @@ export interface ThreadLine extends Line<ToThread, FromThread> {
 export interface PlainError {
   code: ErrorCode | null;
   message: string;
+  /** Of a domain error. */
+  details?: DomainError["details"];
 }
 
 export function toPlain(error: unknown): PlainError {
-  return {
-    code: error instanceof DomainError ? error.code : null,
-    message: errorMessage(error),
-  };
+  const message = errorMessage(error);
+  if (!(error instanceof DomainError)) return { code: null, message };
+  return { code: error.code, message, details: error.details };
 }
 
-export function fromPlain({ code, message }: PlainError): Error {
+export function fromPlain({ code, details = {}, message }: PlainError): Error {
   if (code === null) return new Error(message);
-  return code === "FENCED" ? new FencedError(message) : new DomainError(code, message);
+  const options = { details };
+  return code === "FENCED"
+    ? new FencedError(message, options)
+    : new DomainError(code, message, options);
 }

@@ -1,7 +1,7 @@
 import type { ClaimDesk, EntrustedClaim } from "#ports/work-queue.ts";
 import type { ShardPorts } from "#engine/engine-parts.ts";
 import { LocalShards } from "#engine/local-shards.ts";
-import type { Logger } from "#engine/logger.ts";
+import type { Logger } from "#ports/logger.ts";
 import { TickInputs } from "#engine/tick-inputs.ts";
 import {
   fromPlain,

@@ -27,12 +27,12 @@ export interface CrashTemplate extends AsyncDisposable {
 
 export type StoreKind = "pglite" | "postgres";
 
-/** Seeds a database with the demo's cast, and hard cases if told to. */
+/** Seeds a database with the demo's cast, and hard cases if told to; on another server if told. */
 export async function seededTemplate(
   kind: StoreKind,
-  orders: { shardSize: number; hardCases?: boolean },
+  { serverUrl, ...orders }: { shardSize: number; hardCases?: boolean; serverUrl?: string },
 ): Promise<CrashTemplate> {
-  const store = kind === "pglite" ? await pgliteStore() : await postgresStore();
+  const store = kind === "pglite" ? await pgliteStore() : await postgresStore({ serverUrl });
   const run = await runToEnd({ mode: "seed", ...orders }, store.environment);
   const created = orders.hardCases === true ? 16 : 12;
   expect(run.reports).toEqual([{ event: "seeded", created }]);
@@ -67,14 +67,18 @@ async function inspectPglite<T>(folder: string, read: (query: Query) => Promise<
   }
 }
 
-async function postgresStore(template?: string): Promise<CrashStore & CrashTemplate> {
-  const database = await createPostgresDatabase(template);
+async function postgresStore(from: {
+  template?: string;
+  serverUrl: string | undefined;
+}): Promise<CrashStore & CrashTemplate> {
+  const { serverUrl, template } = from;
+  const database = await createPostgresDatabase(template, serverUrl);
   return {
     kind: "postgres",
     environment: { DATABASE_URL: database.url },
     settled: () => settledPostgres(database.url),
     inspect: (read) => withClient(database.url, read),
-    copy: () => postgresStore(new URL(database.url).pathname.slice(1)),
+    copy: () => postgresStore({ serverUrl, template: new URL(database.url).pathname.slice(1) }),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

@@ -24,8 +24,10 @@ export interface FaultyRun extends AsyncDisposable {
   proxy: TcpProxy;
   /** Asks the database itself, not by way of the proxy. */
   query: Query;
+  databaseUrl: string;
   /** What was logged, warnings and worse. */
   log: readonly LogLine[];
+  ready(): Promise<{ status: number; body: unknown }>;
   /** Waits until the replay has been played and every tick is closed. */
   finished(): Promise<void>;
   /** Invariants hold; the history without alerts, which are what a fault may add. */
@@ -33,19 +35,28 @@ export interface FaultyRun extends AsyncDisposable {
   alerts(): Promise<Record<string, unknown>[]>;
 }
 
+export interface FaultyRunOptions extends Pick<RunningEngineOptions, "speed" | "settings"> {
+  /** Done to the database before the engine is opened on it. */
+  prepare?: (query: Query) => Promise<void>;
+}
+
+/** Starts it on a copy of the template; `replay` is the candle file. */
 export async function startFaultyRun(
   template: CrashTemplate,
   replay: string,
-  options: Pick<RunningEngineOptions, "speed"> = {},
+  { prepare, ...options }: FaultyRunOptions = {},
 ): Promise<FaultyRun> {
   const resources = new AsyncDisposableStack();
   const store = resources.use(await template.copy());
   const query = liveQuery(store);
-  const proxy = resources.use(await startTcpProxy(store.environment["DATABASE_URL"] ?? ""));
+  await prepare?.(query);
+  const databaseUrl = store.environment["DATABASE_URL"] ?? "";
+  const proxy = resources.use(await startTcpProxy(databaseUrl));
   const log: LogLine[] = [];
   const engine = resources.use(
     await startEngine({
-      speed: options.speed ?? "max",
+      speed: "max",
+      ...options,
       environment: { DATABASE_URL: proxy.url, TROUPE_REPLAY_FILE: replay },
       onLog: (line) => log.push(line),
     }),
@@ -54,8 +65,10 @@ export async function startFaultyRun(
     engine,
     proxy,
     query,
+    databaseUrl,
     log,
-    finished: () => vi.waitFor(() => expectFinished(engine, query), { timeout: 90_000 }),
+    ready: () => readinessOf(engine.url),
+    finished: () => vi.waitFor(() => expectFinished(engine, query), { timeout: 150_000 }),
     async history() {
       expect(await violations(query)).toEqual([]);
       const { alerts: _, ...history } = await historyOf(query, PER_COMMIT);
@@ -71,6 +84,7 @@ export async function undisturbed(template: CrashTemplate, replay: string): Prom
   await using run = await startFaultyRun(template, replay);
   await run.finished();
   expect(await run.alerts()).toEqual([]);
+  expect(run.log).toEqual([]);
   return await run.history();
 }
 
@@ -78,6 +92,11 @@ export async function undisturbed(template: CrashTemplate, replay: string): Prom
 export async function expectSameEnd(run: FaultyRun, reference: History): Promise<void> {
   await run.finished();
   expect(differences(reference, await run.history())).toEqual([]);
+}
+
+async function readinessOf(url: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(`${url}/readyz`);
+  return { status: response.status, body: await response.json() };
 }
 
 async function expectFinished({ troupe }: RunningEngine, query: Query): Promise<void> {

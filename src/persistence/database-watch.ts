@@ -1,0 +1,108 @@
+import type { Logger } from "#ports/logger.ts";
+import type { Timer } from "#ports/clock.ts";
+import type { DatabaseWatch, Outage } from "#ports/database-watch.ts";
+import type { NewAlert } from "#ports/store.ts";
+import { raiseAlerts } from "./alerts.store.ts";
+import type { Database } from "./database.ts";
+import { fromDriver, troubleIn, type Trouble } from "./errors.ts";
+
+const RETRY_MS = 500;
+
+interface WatchParts {
+  database: Database;
+  logger: Logger;
+  timer: Timer;
+}
+
+/** What the log says at the begin of an outage. */
+const BEGIN: Readonly<Record<Trouble["kind"], string>> = {
+  database_unreachable: "the database cannot be reached; work goes on when it can",
+  database_not_writable: "the database takes no writes; work goes on when it does",
+};
+
+/**
+ * Tells of an outage once, at its begin and at its end, however many failures there were. The alert of
+ * an outage is also the probe that finds its end: when it is stored, the database can be written to.
+ */
+export class OutageWatch implements DatabaseWatch, Disposable {
+  readonly #parts: WatchParts;
+  readonly #closing = new AbortController();
+  #outage: Outage | null = null;
+  #recoveries = 0;
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+  }
+
+  get outage(): Outage | null {
+    return this.#outage;
+  }
+
+  get recoveries(): number {
+    return this.#recoveries;
+  }
+
+  blamesDriver(error: unknown): boolean {
+    return this.blames(fromDriver(error));
+  }
+
+  blames(error: unknown): boolean {
+    const trouble = troubleIn(error);
+    if (trouble === null) return false;
+    if (this.#outage === null) this.#begin(trouble);
+    else this.#outage.reason = trouble.reason;
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+  }
+
+  #begin(trouble: Trouble): void {
+    if (this.#closing.signal.aborted) return;
+    const { kind, reason } = trouble;
+    const outage = { since: Date.now(), reason };
+    this.#outage = outage;
+    this.#parts.logger.error({ reason }, BEGIN[kind]);
+    void this.#recover(kind, outage);
+  }
+
+  async #recover(kind: Trouble["kind"], outage: Outage): Promise<void> {
+    const { database, logger, timer } = this.#parts;
+    while (!this.#closing.signal.aborted) {
+      await timer.after(RETRY_MS, this.#closing.signal);
+      try {
+        await raiseAlerts(database.sql, [alertOf(kind, outage, Date.now())]);
+        break;
+      } catch (error) {
+        outage.reason = troubleIn(error)?.reason ?? String(error);
+      }
+    }
+    if (this.#closing.signal.aborted) return;
+    this.#outage = null;
+    this.#recoveries += 1;
+    const seconds = secondsOf(outage, Date.now());
+    logger.warn({ reason: outage.reason, seconds }, "the database does its work again");
+  }
+}
+
+function alertOf(kind: Trouble["kind"], outage: Outage, until: number): NewAlert {
+  const { reason, since } = outage;
+  const what = kind === "database_unreachable" ? "could not be reached" : "took no writes";
+  return {
+    kind,
+    severity: "error",
+    subject: "database",
+    strategyId: null,
+    message: `the database ${what} for ${secondsOf(outage, until)} s: ${reason}`,
+    detail: {
+      from: new Date(since).toISOString(),
+      until: new Date(until).toISOString(),
+      reason,
+    },
+  };
+}
+
+function secondsOf({ since }: Outage, until: number): string {
+  return ((until - since) / 1000).toFixed(1);
+}
