@@ -19,8 +19,6 @@ import { openReplays, type Replays } from "./support/replays.ts";
 const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
 /** How often a process is killed on each database; 0: each boundary once, on one of the two. */
 const KILLS = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
-/** Also write the table to this file, as JSON or (*.md) as Markdown. */
-const REPORT = process.env["TROUPE_CRASH_REPORT"];
 /** The share of the kills that are dealt out to the boundaries; the others come at any moment. */
 const AT_BOUNDARIES = 0.85;
 
@@ -51,7 +49,7 @@ const stages: readonly Stage[] = [
   { kind: "postgres", lanes: KILLS === 0 ? 3 : 5 },
 ];
 
-const table = new KillTable(BOUNDARIES, SEED);
+const table = new KillTable(BOUNDARIES, { seed: SEED, file: process.env["TROUPE_CRASH_REPORT"] });
 let replays: Replays;
 
 beforeAll(async () => {
@@ -61,7 +59,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await replays[Symbol.asyncDispose]();
   table.print();
-  if (REPORT !== undefined) await table.write(REPORT);
+  table.write();
 });
 
 describe.each(stages)("a process on $kind", ({ kind, lanes }) => {

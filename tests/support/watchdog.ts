@@ -11,5 +11,14 @@ export function watchOver(pid: number): () => void {
     detached: true,
   });
   shell.unref();
-  return () => shell.stdin.end("done\n");
+  process.once("disconnect", endWithRunner);
+  return () => {
+    process.off("disconnect", endWithRunner);
+    shell.stdin.end("done\n");
+  };
+}
+
+/** A worker whose test runner was killed reports to nobody, and would start processes for minutes. */
+function endWithRunner(): void {
+  process.kill(process.pid, "SIGKILL");
 }

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import type { StoreKind } from "./crash-stores.ts";
 
@@ -11,6 +11,9 @@ export interface Death {
   /** The next process found every invariant kept, restored what was committed and went on. */
   recovered: boolean;
 }
+
+/** A long run says how far it is: one that is cut off would else end without a word. */
+const SAY_EVERY = 20;
 
 interface Row {
   boundary: string;
@@ -25,15 +28,25 @@ export class KillTable {
   readonly #deaths: Death[] = [];
   readonly #order: readonly string[];
   readonly #seed: number;
+  readonly #file: string | undefined;
 
-  constructor(order: readonly string[], seed: number) {
+  /** Kept in `file` too: as JSON, or as a Markdown table when it is called so. */
+  constructor(
+    order: readonly string[],
+    { seed, file }: { seed: number; file?: string | undefined },
+  ) {
     this.#order = order;
     this.#seed = seed;
+    this.#file = file;
   }
 
   add(where: string, database: StoreKind): Death {
     const death = { where, database, leftOpen: false, recovered: false };
     this.#deaths.push(death);
+    if (this.#deaths.length % SAY_EVERY === 0) {
+      process.stdout.write(`${this.#summary()}, going on\n`);
+      this.write();
+    }
     return death;
   }
 
@@ -52,11 +65,11 @@ export class KillTable {
     process.stdout.write(`${this.#summary()}\n${[head, ...lines].join("\n")}\n`);
   }
 
-  /** As JSON, or as a Markdown table when the file is called so. */
-  async write(file: string): Promise<void> {
-    const isMarkdown = extname(file) === ".md";
+  write(): void {
+    if (this.#file === undefined) return;
+    const isMarkdown = extname(this.#file) === ".md";
     const json = { seed: this.#seed, kills: this.#deaths.length, rows: this.rows };
-    await writeFile(file, isMarkdown ? this.#markdown() : `${JSON.stringify(json, null, 2)}\n`);
+    writeFileSync(this.#file, isMarkdown ? this.#markdown() : `${JSON.stringify(json, null, 2)}\n`);
   }
 
   #markdown(): string {
