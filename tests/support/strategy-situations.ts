@@ -178,10 +178,15 @@ export function observedActor(
   input: StrategyContext,
   at?: { value: StrategyState; context: StrategyContext },
 ): ObservedActor {
-  const actor = createActor(
-    observedMachine,
+  return observed(
     at === undefined ? { input } : { input, snapshot: observedMachine.resolveState(at) },
   );
+}
+
+function observed(
+  options: Parameters<typeof createActor<typeof observedMachine>>[1],
+): ObservedActor {
+  const actor = createActor(observedMachine, options);
   const asked: string[] = [];
   askedBy.set(actor, asked);
   actor.start();
@@ -194,6 +199,11 @@ export function observedActor(
     persisted: () => actor.getPersistedSnapshot(),
     asked,
   };
+}
+
+/** As XState restores what it persisted. */
+export function revivedFrom(persisted: string): ObservedActor {
+  return observed({ input: newContext(), snapshot: JSON.parse(persisted) });
 }
 
 const askedBy = new WeakMap<object, string[]>();

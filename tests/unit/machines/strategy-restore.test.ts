@@ -15,8 +15,10 @@ import {
   eventsByType,
   newContext,
   observedActor,
+  revivedFrom,
   type ObservedActor,
 } from "#support/strategy-situations.ts";
+import { nameOf, transitionsOf } from "#support/transitions.ts";
 
 interface Path {
   says: string;
@@ -33,6 +35,10 @@ test("every state of the machine is reached", () => {
   expect([...new Set(paths.map(({ value }) => value))].toSorted()).toEqual(
     Object.values(StrategyState).toSorted(),
   );
+});
+
+test("every transition of the machine is taken on these walks", () => {
+  expect(transitionsTaken()).toEqual(transitionsOf(strategyMachine).toSorted());
 });
 
 test("every state listens to at least one event of the alphabet", () => {
@@ -52,6 +58,14 @@ describe("a strategy restored from its stored snapshot", () => {
     const restored = restoredFrom(walked(path));
     expect(restored.asked).toEqual([]);
     expect(restored.stand()).toEqual(walked(path).stand());
+  });
+
+  test.each(paths)("goes on the same from what XState itself persists: $says", (path) => {
+    for (const event of allEvents) {
+      const original = walked(path);
+      const copy = revivedFrom(JSON.stringify(original.persisted()));
+      sendBoth(original, copy, event);
+    }
   });
 
   test.each(paths)("goes on as if it had never stopped: $says", (path) => {
@@ -97,6 +111,21 @@ function reachableStates(): Path[] {
     const trail = events.map(({ type }) => type).join(", ");
     return { says: `${state.value} after ${trail || "nothing"}`, value: state.value, events };
   });
+}
+
+/** State, event and place among that state's answers to it, of every step from every reachable state. */
+function transitionsTaken(): string[] {
+  const taken = new Set<string>();
+  for (const path of paths) {
+    for (const event of allEvents) {
+      const { context, value } = walked(path).stand();
+      const snapshot = strategyMachine.resolveState({ value, context });
+      for (const one of strategyMachine.getTransitionData(snapshot, event)) {
+        taken.add(nameOf(one));
+      }
+    }
+  }
+  return [...taken].toSorted();
 }
 
 function isOurs(event: { type: string }): event is StrategyEvent {

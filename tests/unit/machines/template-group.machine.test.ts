@@ -7,6 +7,7 @@ import {
   type GroupContext,
   type GroupEvent,
 } from "#machines/template-group.machine.ts";
+import { nameOf, transitionsOf } from "#support/transitions.ts";
 
 const input = { definitionId: "definition-1" };
 const first = tick("tick-1", 1);
@@ -122,6 +123,17 @@ describe("in every reachable state", () => {
     );
   });
 
+  test("every transition of the machine is taken from one of them", () => {
+    const taken = paths.flatMap(({ events }) =>
+      alphabet.flatMap((event) => {
+        const actor = group();
+        for (const step of events) actor.send(step);
+        return templateGroupMachine.getTransitionData(actor.getSnapshot(), event).map(nameOf);
+      }),
+    );
+    expect([...new Set(taken)].toSorted()).toEqual(transitionsOf(templateGroupMachine).toSorted());
+  });
+
   test.each(paths)("a tick is known exactly while one is under way: $says", (path) => {
     const { value, context } = after(...path.events);
     expect(context.tick !== null).toBe(value === "analysing" || value === "fanningOut");
@@ -140,15 +152,51 @@ describe("in every reachable state", () => {
     }
   });
 
-  test.each(paths)("it goes on the same after a round trip through JSON: $says", (path) => {
+  test.each(paths)("it goes on the same after each of two round trips: $says", (path) => {
+    for (const first of alphabet) {
+      for (const second of alphabet) {
+        const original = group();
+        for (const step of path.events) original.send(step);
+        const copy = thawed(JSON.stringify(stand(original)));
+        for (const actor of [original, copy]) actor.send(first);
+        const copied = thawed(JSON.stringify(stand(copy)));
+        for (const actor of [original, copied]) actor.send(second);
+        expect(stand(copied), `${first.type}, ${second.type}`).toEqual(stand(original));
+      }
+    }
+  });
+
+  test.each(paths)("it goes on the same from what XState itself persists: $says", (path) => {
     for (const event of alphabet) {
       const original = group();
       for (const step of path.events) original.send(step);
-      const copy = thawed(JSON.stringify(stand(original)));
-      original.send(event);
-      copy.send(event);
+      const snapshot = JSON.parse(JSON.stringify(original.getPersistedSnapshot()));
+      const copy = createActor(templateGroupMachine, { input, snapshot }).start();
+      for (const actor of [original, copy]) actor.send(event);
       expect(stand(copy), event.type).toEqual(stand(original));
     }
+  });
+
+  // It is not stored: a node begins anew, and what it forgot the database knows.
+  test.each(paths)("a node that forgot it takes the next tick all the same: $says", (path) => {
+    const forgetful = group();
+    const remembering = group();
+    for (const step of path.events) remembering.send(step);
+    const next = due(tick("tick-3", 3));
+    forgetful.send(next);
+    forgetful.send(fannedOut("a"));
+    const { tick: open } = remembering.getSnapshot().context;
+    if (open !== null) remembering.send(closed(open.id));
+    if (remembering.getSnapshot().value === "analysing") {
+      remembering.send({ type: "ANALYSIS_FAILED" });
+    }
+    remembering.send(next);
+    remembering.send(fannedOut("a"));
+    const [fresh, old] = [stand(forgetful), stand(remembering)];
+    expect({ ...fresh, context: { ...fresh.context, skipped: 0 } }).toEqual({
+      ...old,
+      context: { ...old.context, skipped: 0 },
+    });
   });
 });
 
