@@ -24,6 +24,8 @@ async function serve(): Promise<void> {
   await stage.engine.start();
   const watch = watchShards(forgetful);
   let cpu = process.cpuUsage();
+  // Also when the parent died: nobody would ever tell this engine to stop.
+  process.once("disconnect", () => process.exit());
   process.on("message", (message) => void answer(request.parse(message)));
   tell({ ready: true });
 

@@ -90,7 +90,7 @@ describe("engines added and taken out in mid-tick", () => {
 
 describe.runIf(ALL)("engines that die, freeze, are cut off, leave and join at random", () => {
   const SEED = Number(process.env["TROUPE_FAULTS_SEED"] ?? 20_261_121);
-  const ROUNDS = Number(process.env["TROUPE_FAULTS_ROUNDS"] ?? 25);
+  const ROUNDS = Number(process.env["TROUPE_FAULTS_ROUNDS"] ?? 12);
 
   test(
     "leave the history of one engine",
