@@ -40,8 +40,8 @@ const PROGRAM = fileURLToPath(new URL("engine-process.ts", import.meta.url));
 const COMPILE_CACHE = fileURLToPath(
   new URL("../../../node_modules/.cache/troupe-crash", import.meta.url),
 );
-/** A process that neither dies nor ends in so much time hangs. */
-const LIMIT_MS = 150_000;
+/** A process that neither dies nor ends in so much time hangs, however busy the machine. */
+const LIMIT_MS = 600_000;
 
 /** Starts the engine process; disposing of it, or aborting the signal, kills what still runs. */
 export function startRun(

@@ -87,7 +87,7 @@ const PASSINGS: Readonly<Record<Boundary, Passing>> = {
 /** The day that was interrupted and a whole one; a refused row comes every second day. */
 const DAYS_PER_KILL = 2;
 /** Of replay at fifty ticks a second, and some on top. */
-const DAYS_PER_LATER = 10;
+const DAYS_PER_LATER = 8;
 const SPARE_DAYS = 4;
 
 export interface PlanOptions {

@@ -15,8 +15,10 @@ import { type ApiClient, connect } from "#support/running-engine.ts";
 import { unaccounted } from "./accounts.ts";
 import type { CrashStore } from "./crash-stores.ts";
 import type { Kill } from "./kill-plan.ts";
-import type { Death, KillTable } from "./kill-table.ts";
+import type { KillTable } from "./kill-table.ts";
 
+/** Differs when a command is asked for again: its shard's owner is told to look again. */
+const PER_REQUEST = ["roster_version"];
 const READY_MS = 120_000;
 /** Ticks per second: slow enough to be watched. */
 const SPEED = "20";
@@ -49,7 +51,6 @@ export class ProgramLife {
   readonly #store: CrashStore;
   readonly #table: KillTable;
   readonly #life: { replay: string; signal: AbortSignal };
-  #newest: Death | null = null;
   #committed: CommittedActor[] = [];
 
   /** `signal` kills the program that runs. */
@@ -100,7 +101,7 @@ export class ProgramLife {
   }
 
   #history(): Promise<History> {
-    return this.#store.inspect((query) => historyOf(query));
+    return this.#store.inspect((query) => historyOf(query, PER_REQUEST));
   }
 
   async #start(kill?: Kill): Promise<Watched> {
@@ -134,16 +135,19 @@ export class ProgramLife {
 
   async #died({ program, shown }: Watched, where: string): Promise<void> {
     expect(await program.ended, `no death ${where}`).toMatchObject({ code: null, stderr: "" });
-    this.#newest = this.#table.add(`npm start: ${where}`, this.#store.kind);
-    await this.#lookAt(shown);
-    this.#newest.recovered = true;
+    const death = this.#table.add(`npm start: ${where}`, this.#store.kind);
+    death.leftOpen = (await this.#lookAt(shown)) > 0;
+    death.recovered = true;
   }
 
-  /** All invariants; nothing that was stored before is lost, nothing shown is ahead of what is stored. */
-  async #lookAt(shown: readonly Shown[]): Promise<void> {
+  /**
+   * All invariants; nothing that was stored before is lost, nothing shown is ahead of what is stored.
+   * Returns how many ticks are under way.
+   */
+  async #lookAt(shown: readonly Shown[]): Promise<number> {
     await this.#store.settled();
     const before = new Map(this.#committed.map((actor) => [actor.id, actor]));
-    await this.#store.inspect(async (query) => {
+    return this.#store.inspect(async (query) => {
       expect(await violations(query)).toEqual([]);
       expect(await unaccounted(query)).toEqual([]);
       this.#committed = await committedActors(query);
@@ -163,6 +167,8 @@ export class ProgramLife {
         const money = { totalValue: plain(totalValue), cash: plain(cash) };
         expect(money).toEqual(stored.get(`${strategyId} ${cycleIndex}`));
       }
+      const open = await query("select 1 from ticks where status in ('pending', 'running')");
+      return open.length;
     });
   }
 }
