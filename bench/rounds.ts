@@ -44,12 +44,13 @@ export interface RoundParts {
   recorded: readonly RecordedCommit[];
 }
 
-/** Simulated daily ticks before anything is measured: positions are opened, code is compiled. */
+/** Before anything is measured: positions are opened, code is compiled. */
+const WARM_UP_CYCLES = 30_000;
 const WARM_UP_TICKS = 3;
 const RAW_CONNECTIONS = 4;
 const CONCURRENT = 10;
 const SINGLE_CYCLES = 1_000;
-const WARM_UP_CYCLES = 5_000;
+const RAW_WARM_UP_CYCLES = 5_000;
 
 /** The rounds, and the commits that the scenarios which only write wrote last. */
 export interface DoneRounds {
@@ -59,9 +60,10 @@ export interface DoneRounds {
 
 export async function runRounds(parts: RoundParts, rounds: number): Promise<DoneRounds> {
   const { stage, strategies } = parts;
-  const warmUp = await runTicks(stage, { ticks: WARM_UP_TICKS, strategies });
+  const ticks = Math.max(WARM_UP_TICKS, Math.ceil(WARM_UP_CYCLES / strategies));
+  const warmUp = await runTicks(stage, { ticks, strategies });
   let commits = seenOf(parts, warmUp);
-  await writeAll(parts, commits, WARM_UP_CYCLES);
+  await writeAll(parts, commits, RAW_WARM_UP_CYCLES);
   const done: Round[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const { run, measured } = await runEngine(parts);

@@ -44,6 +44,6 @@ async function isOver({ engine, recorder }: Stage, cycles: number): Promise<void
         `expected ${cycles} cycles, were ${recorder.cycles} after a quarter of an hour`,
       );
     }
-    await sleep(1);
+    await sleep(POLL_MS);
   }
 }
