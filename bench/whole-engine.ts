@@ -13,6 +13,8 @@ export interface EngineRun {
 }
 
 const TICK_LIMIT_MS = 900_000;
+/** Looking costs time of its own. */
+const POLL_MS = 5;
 
 /** Runs whole ticks one after another: queue, agents, decisions, ledger, journal. */
 export async function runTicks(
