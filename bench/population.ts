@@ -5,7 +5,7 @@ import { bundledDefinitions } from "#services/bundled-definitions.ts";
 const CHUNK = 500;
 
 /** Half of the strategies follow conviction, half momentum, with params that make them disagree. */
-const CASTS: Readonly<Record<string, (index: number) => JsonObject>> = {
+export const CASTS: Readonly<Record<string, (index: number) => JsonObject>> = {
   multi_agent_btc_daily: (index) => ({
     buy_threshold: 45 + (index % 10),
     full_sell_threshold: 35 + (index % 8),
