@@ -22,6 +22,7 @@ import {
   type QueueTuning,
   toDatabase,
 } from "./pg-boss/boss.ts";
+import { repairMoments } from "./pg-boss/clock-repair.ts";
 import { withDeadline } from "./pg-boss/deadline.ts";
 import { Pump } from "./pg-boss/pump.ts";
 import { releaseClaim } from "./pg-boss/release.ts";
@@ -62,7 +63,7 @@ class PgBossQueue implements WorkQueue {
   readonly #pumps = new Map<QueueName, Pump>();
   #state: "new" | "open" | "draining" | "closed" = "new";
   #unlisten: (() => Promise<void>) | null = null;
-  #vacuum: NodeJS.Timeout | undefined;
+  #chores: NodeJS.Timeout | undefined;
 
   constructor({ database, logger = console, watch = unwatched, tuning = {} }: WorkQueueOptions) {
     this.#database = database;
@@ -88,7 +89,7 @@ class PgBossQueue implements WorkQueue {
       const message = "the work queue could not open its tables; is the database reachable?";
       throw new DomainError("PORT_UNAVAILABLE", message, { cause: error });
     }
-    if (this.#database.kind === "pglite") this.#startVacuum(this.#database.client);
+    this.#startChores();
     this.#state = "open";
   }
 
@@ -123,7 +124,7 @@ class PgBossQueue implements WorkQueue {
   async stop(drainMs: number): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "draining";
-    clearInterval(this.#vacuum);
+    clearInterval(this.#chores);
     // Handlers that are let finish may still send.
     await Promise.all([...this.#pumps.values()].map((pump) => pump.stop(drainMs)));
     this.#state = "closed";
@@ -183,20 +184,22 @@ class PgBossQueue implements WorkQueue {
     }
   }
 
-  /** PGlite has no autovacuum: without this, every message ever sent would leave its dead rows. */
-  #startVacuum(client: { exec(sql: string): Promise<unknown> }): void {
-    const vacuum = async () => {
+  #startChores(): void {
+    const chores = async () => {
       try {
-        await client.exec("vacuum pgboss.job_common, pgboss.queue, pgboss.version");
+        await repairMoments(this.#boss.getDb(), this.#tuning.retryDelayMaxSeconds);
+        if (this.#database.kind === "pglite") await this.#vacuum(this.#database.client);
       } catch (error) {
-        this.#logger.warn(
-          { error: describe(error) },
-          "could not reclaim the work queue's dead rows",
-        );
+        this.#logger.warn({ error: describe(error) }, "could not tidy up the work queue");
       }
     };
-    this.#vacuum = setInterval(() => void vacuum(), this.#tuning.maintenanceSeconds * 1000);
-    this.#vacuum.unref();
+    this.#chores = setInterval(() => void chores(), this.#tuning.maintenanceSeconds * 1000);
+    this.#chores.unref();
+  }
+
+  /** PGlite has no autovacuum: without this, every message ever sent would leave its dead rows. */
+  async #vacuum(client: { exec(sql: string): Promise<unknown> }): Promise<void> {
+    await client.exec("vacuum pgboss.job_common, pgboss.queue, pgboss.version");
   }
 
   #assertOpen(): void {

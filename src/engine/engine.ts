@@ -71,7 +71,7 @@ export class Engine {
     this.#housekeeping = Promise.all([
       this.#every(SWEEP_MS, () => this.#closeOpenTicks()),
       this.#every(LIVE_SYNC_MS, () => this.#liveSync.look()),
-      this.#every(MAINTAIN_MS, () => this.#parts.store.maintain()),
+      this.#every(MAINTAIN_MS, () => this.#maintain()),
     ]);
     return { ...report, durationMs: Math.round(timer.elapsed() - startedAt) };
   }
@@ -189,6 +189,12 @@ export class Engine {
     logger.error({ tickId }, message);
     await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
     this.#scheduler.nudge();
+  }
+
+  async #maintain(): Promise<void> {
+    const { settings, store } = this.#parts;
+    await store.shortenDeadlines(settings.tickDeadlineMs);
+    await store.maintain();
   }
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */

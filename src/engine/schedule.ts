@@ -1,3 +1,4 @@
+import type { Definition } from "#domain/definition.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 
 const MS_PER_MINUTE = 60_000;
@@ -5,6 +6,10 @@ const MS_PER_MINUTE = 60_000;
 /** The period boundary at or before `instant`; boundaries are multiples of the period since 1970 UTC. */
 export function boundaryAt(instant: number, periodMs: number): number {
   return Math.floor(instant / periodMs) * periodMs;
+}
+
+export function newestBoundary({ periodMinutes }: Definition, now: number): number {
+  return boundaryAt(now, periodMinutes * MS_PER_MINUTE);
 }
 
 /**

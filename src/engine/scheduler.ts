@@ -1,7 +1,7 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { nextDue } from "./schedule.ts";
+import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
 const REREAD_MS = 1_000;
@@ -62,6 +62,8 @@ export class Scheduler {
     if (clock.simulated) await this.#untilNoTickIsOpen();
     const scheduled = await store.scheduledDefinitions();
     this.#onRead(scheduled);
+    // Ticks of other nodes, and of this machine before its clock was set back.
+    for (const { lastScheduledFor } of scheduled) clock.observe(lastScheduledFor ?? 0);
     const dues = scheduled.flatMap((candidate) => {
       const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
       return due === null ? [] : [{ candidate, due }];
@@ -73,8 +75,14 @@ export class Scheduler {
     }
     const next = Math.min(...dues.map(({ due }) => due));
     if (!(await this.#sleepUntil(next))) return;
-    const ripe = dues.filter(({ due }) => due <= clock.now());
-    await Promise.all(ripe.map(({ candidate, due }) => this.#propose(candidate, due)));
+    const now = clock.now();
+    const ripe = dues.filter(({ due }) => due <= now);
+    // Should the clock have jumped meanwhile, the newest boundary is made up for and no other.
+    await Promise.all(
+      ripe.map(({ candidate }) =>
+        this.#propose(candidate, newestBoundary(candidate.definition, now)),
+      ),
+    );
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {

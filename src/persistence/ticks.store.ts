@@ -29,6 +29,7 @@ export type TickStore = Pick<
   | "closeTick"
   | "giveUpAnalysis"
   | "renewDeadlines"
+  | "shortenDeadlines"
   | "openTicks"
 >;
 
@@ -134,6 +135,13 @@ const renewDeadlines = `
   update ticks set deadline = now() + $1::float8 * interval '1 millisecond', updated_at = now()
   where status in ('pending', 'running')`;
 
+// A moment of the database's clock that lies ahead of what can be: the clock was set back since.
+const shortenDeadlines = `
+  update ticks set
+    deadline = least(deadline, now() + $1::float8 * interval '1 millisecond'), updated_at = now()
+  where status in ('pending', 'running')
+    and (deadline > now() + $1::float8 * interval '1 millisecond' or updated_at > now())`;
+
 const agentRuns = batchOf({
   id: "uuid",
   tick_id: "uuid",
@@ -206,6 +214,9 @@ export function createTickStore(
     },
     async renewDeadlines(deadlineMs) {
       await sql.run(renewDeadlines, [deadlineMs]);
+    },
+    async shortenDeadlines(deadlineMs) {
+      await sql.run(shortenDeadlines, [deadlineMs]);
     },
     async openTicks() {
       const rows = await sql.rows(

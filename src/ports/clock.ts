@@ -8,7 +8,7 @@ export interface Clock {
    * tick to close before it moves on.
    */
   readonly simulated: boolean;
-  /** A simulated clock never runs behind a message it was handed; the system clock ignores it. */
+  /** A tick is known to be scheduled for `instant`: from now on time does not run behind it. */
   observe(instant: number): void;
 }
 

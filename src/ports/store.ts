@@ -181,6 +181,8 @@ export interface EngineStore {
   giveUpAnalysis(tickId: string, limitMs: number): Promise<boolean>;
   /** Gives open ticks their whole time again, from now on. */
   renewDeadlines(deadlineMs: number): Promise<void>;
+  /** No open tick has more than its whole time left, even if the database's clock was set back. */
+  shortenDeadlines(deadlineMs: number): Promise<void>;
   /** Ticks in `pending` or `running`, oldest first. */
   openTicks(): Promise<Tick[]>;
 

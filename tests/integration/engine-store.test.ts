@@ -126,6 +126,31 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
       expect(open.filter(({ definitionId }) => definitionId === definition.id)).toHaveLength(1);
     });
 
+    test("an open tick has at most its whole time left after the database's clock was set back", async () => {
+      const { definition } = await populated(1);
+      await engine.proposeTick(definition.id, START);
+      const left = async () => {
+        const [row] = await store.database.sql.rows(
+          `select extract(epoch from deadline - now())::float8 as seconds, updated_at > now() as is_ahead
+           from ticks where definition_id = $1`,
+          [definition.id],
+        );
+        return { ...row };
+      };
+      const shift =
+        "set deadline = now() + interval '1 hour', updated_at = now() + interval '1 hour'";
+      await store.database.sql.run(`update ticks ${shift} where definition_id = $1`, [
+        definition.id,
+      ]);
+      await engine.shortenDeadlines(60_000);
+      const { seconds, is_ahead } = await left();
+      expect(is_ahead).toBe(false);
+      expect(seconds).toBeGreaterThan(50);
+      expect(seconds).toBeLessThanOrEqual(60);
+      await engine.shortenDeadlines(120_000);
+      expect((await left())["seconds"]).toBeLessThanOrEqual(60);
+    });
+
     test("two ticks of a definition are never open at once, whoever proposes them", async () => {
       const { definition } = await populated(1);
       const answers = await Promise.all(

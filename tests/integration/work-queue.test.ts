@@ -366,6 +366,21 @@ describe.each(databases)("the work queue on %s", (_name, openDatabase) => {
     }, soon);
   });
 
+  test("what waits for a moment is not held up when the database's clock is set back", async () => {
+    const queue = await startQueue({ maintenanceSeconds: 1 });
+    await queue.send("shards", keyed("late"));
+    await store.sql("update pgboss.job set start_after = start_after + interval '1 hour'");
+    const claims = collect(queue);
+    await store.sql("update pgboss.queue set monitor_claim_on = now() + interval '1 hour'");
+    await vi.waitFor(() => expect(claims.map(({ key }) => key)).toEqual(["late"]), soon);
+    await vi.waitFor(async () => {
+      const ahead = await store.sql(
+        "select name from pgboss.queue where monitor_claim_on > now() + interval '1 minute'",
+      );
+      expect(ahead).toEqual([]);
+    }, soon);
+  });
+
   test("completed messages are deleted after their time", async () => {
     const queue = await startQueue({ maintenanceSeconds: 1, keepCompletedSeconds: 1 });
     const claims = collect(queue);

@@ -51,6 +51,8 @@ export interface EngineOptions {
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
   reach?: ReachBoundary;
+  /** Time that the test does not move by `tick`. */
+  clock?: Clock;
   /** A version of the snapshots that is not the product's. */
   stored?: StoredMachine;
 }
@@ -169,7 +171,7 @@ export class EngineFixture implements AsyncDisposable {
     );
     const channels = createChannelRegistry(options.channels);
     this.engine = new Engine({
-      clock: this.clock,
+      clock: options.clock ?? this.clock,
       timer: systemTimer,
       store: createEngineStore(database, this.#queue, reach),
       journal: createJournal(database, reach),

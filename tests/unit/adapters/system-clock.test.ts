@@ -1,6 +1,8 @@
-import { expect, test } from "vitest";
-import { systemClock } from "#adapters/system-clock.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Clock } from "#ports/clock.ts";
+import { createSystemClock } from "#adapters/system-clock.ts";
 
+const systemClock = createSystemClock();
 const awake = new AbortController().signal;
 
 test("the system clock tells real time and is not simulated", () => {
@@ -26,7 +28,68 @@ test("a sleep of years ends when it is aborted", async () => {
   await sleeping;
 });
 
-test("observing an instant does not move real time", () => {
-  systemClock.observe(Date.now() + 1e9);
-  expect(systemClock.now()).toBeLessThan(Date.now() + 1000);
+describe("when the machine's clock is set", () => {
+  const HOUR = 3_600_000;
+  let wall: number;
+  let elapsed: number;
+  let clock: Clock;
+  const pass = (ms: number): void => {
+    wall += ms;
+    elapsed += ms;
+  };
+
+  beforeEach(() => {
+    wall = Date.UTC(2026, 2, 29);
+    elapsed = 0;
+    clock = createSystemClock({ wall: () => wall, elapsed: () => elapsed });
+  });
+
+  test("forward, time jumps", () => {
+    wall += HOUR;
+    expect(clock.now()).toBe(wall);
+  });
+
+  test("back, time goes on at half its speed until it is right again", () => {
+    const before = clock.now();
+    wall -= HOUR;
+    expect(clock.now()).toBe(before);
+    pass(HOUR);
+    expect(clock.now()).toBe(before + HOUR / 2);
+    pass(HOUR);
+    expect(clock.now()).toBe(before + HOUR);
+    pass(HOUR);
+    expect(clock.now()).toBe(wall);
+    expect(wall).toBe(before + 2 * HOUR);
+  });
+
+  test("however often it is read, it goes as fast", () => {
+    const before = clock.now();
+    wall -= HOUR;
+    for (let read = 0; read < 1_000; read += 1) {
+      pass(1);
+      clock.now();
+    }
+    expect(clock.now()).toBe(before + 500);
+  });
+
+  test("by a smeared leap second, time never steps back and ends right", () => {
+    let last = clock.now();
+    // Half a day slower than real time, as public time servers do it.
+    for (let second = 0; second < 43_200; second += 1) {
+      wall += 1000 - 1000 / 43_200;
+      elapsed += 1000;
+      expect(clock.now()).toBeGreaterThanOrEqual(last);
+      last = clock.now();
+    }
+    expect(last).toBe(Math.floor(wall));
+  });
+
+  test("behind a tick that is known, time goes on from there", () => {
+    clock.observe(wall + HOUR);
+    expect(clock.now()).toBe(wall + HOUR);
+    clock.observe(wall - HOUR);
+    expect(clock.now()).toBe(wall + HOUR);
+    pass(1_000);
+    expect(clock.now()).toBe(wall + HOUR - 500);
+  });
 });
