@@ -7,7 +7,7 @@ import { readConfig, type Config } from "#config/config.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
-import { createLogger, openTroupe, type Registries } from "../troupe.ts";
+import { createLogger, openTroupe, type OpenOptions } from "../troupe.ts";
 import { createJsonFace, createPlainFace, createTableFace, type Face } from "./face.ts";
 import { plural } from "./format.ts";
 import { liveUntilSignal } from "./lifetime.ts";
@@ -26,30 +26,30 @@ export interface StartOptions {
   json: boolean;
 }
 
+/** What a build of one's own brings along. */
+type OwnParts = Pick<OpenOptions, "registries">;
+
 interface Stage extends StartOptions {
   config: Config;
   face: Face;
   /** Where the log goes; null: stdout. */
   logFile: string | null;
-  registries: Partial<Registries>;
+  own: OwnParts;
 }
 
 /** Runs the engine until a signal ends it; returns the exit code. */
-export async function start(
-  options: StartOptions,
-  registries: Partial<Registries> = {},
-): Promise<number> {
+export async function start(options: StartOptions, own: OwnParts = {}): Promise<number> {
   try {
     const config = readConfig(process.env);
     assertLoopback(config.host);
-    const stage = { ...stageFor(config, options), registries };
+    const stage = { ...stageFor(config, options), own };
     return await liveUntilSignal(stage.face, (...means) => launch(stage, ...means));
   } catch (error) {
     return report(error, options);
   }
 }
 
-function stageFor(config: Config, options: StartOptions): Omit<Stage, "registries"> {
+function stageFor(config: Config, options: StartOptions): Omit<Stage, "own"> {
   const out = process.stdout;
   const drawsTable = options.table && !options.json && out.isTTY;
   const plain = options.json ? createJsonFace(out) : createPlainFace(out);
@@ -67,10 +67,10 @@ async function launch(
   resources: AsyncDisposableStack,
   ending: AbortSignal,
 ): Promise<void> {
-  const { config, demo, face, logFile, registries } = stage;
+  const { config, demo, face, logFile, own } = stage;
   face.note(openingLine(config));
   const logger = createLogger(quieted(stage), logFile ?? undefined);
-  const troupe = resources.use(await openTroupe({ config, logger, registries }));
+  const troupe = resources.use(await openTroupe({ config, logger, ...own }));
   const { clock, database, engine, feed, services } = troupe;
   if (database.kind === "pglite") face.note(POWER_CUT);
   if (ending.aborted) return;

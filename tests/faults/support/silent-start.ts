@@ -42,4 +42,4 @@ const SILENT: Readonly<Record<string, Partial<Registries>>> = {
 
 const registries = SILENT[process.argv[2] ?? ""];
 if (registries === undefined) throw new Error(`expected one of ${Object.keys(SILENT).join(", ")}`);
-process.exitCode = await start({ demo: true, table: false, json: false }, registries);
+process.exitCode = await start({ demo: true, table: false, json: false }, { registries });
