@@ -233,6 +233,32 @@ describe.each(herds)("one of many on %s (%o)", (kind, shape) => {
   }
 });
 
+test.runIf(isLong)("one of ten thousand that never answers keeps nobody waiting", async () => {
+  const shape = { size: 10_000, shardSize: 100, decide: deciding() };
+  await using herd = await openHerd("postgres", shape);
+  await using store = await herd.copy();
+  const never: Answer = () => new Promise(() => undefined);
+  await using troupe = await startEngine(store, { decisions: { decide: deciding(never) } });
+  const at = troupe.clock.step(2);
+  const counted = async () => {
+    const [row] = await troupe.rows(
+      `select count(*)::int as cycles, count(*) filter (where c.status = 'failed')::int as failed
+       from strategy_compose_cycles c join ticks t on t.id = c.tick_id where t.scheduled_for = $1`,
+      [new Date(at).toISOString()],
+    );
+    return row;
+  };
+  await vi.waitFor(
+    async () => expect(await counted()).toEqual({ cycles: herd.size - 1, failed: 0 }),
+    { timeout: 120_000, interval: 250 },
+  );
+  expect((await troupe.ticks())[1]).toMatchObject({ status: "running" });
+  await troupe.closed(at, 120_000);
+  expect(await counted()).toEqual({ cycles: herd.size, failed: 1 });
+  const [, cycle] = await troupe.cycles(herd.odd);
+  expect(cycle).toMatchObject({ status: "failed", error: { code: "PORT_TIMEOUT" } });
+});
+
 function queryOf({ database }: TestStore): Query {
   return async (statement, params) =>
     (await database.sql.rows(statement, params)).map((row) => ({ ...row }));
