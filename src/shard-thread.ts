@@ -22,7 +22,12 @@ const resources = new AsyncDisposableStack();
 const reach = boundaryOf(config);
 const [feed, database, desk] = await Promise.all([
   openFeed(config),
-  openDatabase({ kind: "postgres", url: databaseUrl, poolMax: settings.shardSlots }),
+  openDatabase({
+    kind: "postgres",
+    url: databaseUrl,
+    poolMax: settings.shardSlots,
+    heartbeatSeconds: config.heartbeatSeconds,
+  }),
   openClaimDesk({ connectionString: databaseUrl, logger: createLogger(config) }),
 ]);
 resources.use(database);

@@ -86,7 +86,7 @@ class PgBossQueue implements WorkQueue {
       await this.#listen();
     } catch (error) {
       await this.#boss.stop({ graceful: false });
-      const message = "the work queue could not open its tables; is the database reachable?";
+      const message = `the work queue could not open its tables: ${describe(error)}`;
       throw new DomainError("PORT_UNAVAILABLE", message, { cause: error });
     }
     this.#startChores();

@@ -93,7 +93,8 @@ export function fromDriver(error: unknown): DomainError {
   const options = { cause: withoutParams(error), details };
   const kind = fault.sqlState.slice(0, 2);
   if (transientClasses.has(kind)) {
-    return new DomainError("PORT_UNAVAILABLE", "the database did not finish the work", options);
+    const message = `the database did not finish the work: ${reason} (${sqlState})`;
+    return new DomainError("PORT_UNAVAILABLE", message, options);
   }
   if (fault.sqlState === "23505") {
     const known = duplicates[fault.constraint ?? ""];

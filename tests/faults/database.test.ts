@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openDatabase } from "#persistence/database.ts";
 import { createPostgresDatabase } from "#support/databases.ts";
@@ -6,14 +7,28 @@ import type { History, Query } from "#support/invariants.ts";
 import { startTcpProxy } from "#support/tcp-proxy.ts";
 import { type CrashTemplate, seededTemplate } from "../crash/support/crash-stores.ts";
 import { openReplays, type Replays } from "../crash/support/replays.ts";
-import { expectSameEnd, startFaultyRun, undisturbed } from "./support/faulty-run.ts";
+import {
+  expectSameEnd,
+  type FaultyRun,
+  startFaultyRun,
+  undisturbed,
+} from "./support/faulty-run.ts";
 import { NETWORK_FAULTS } from "./support/network-faults.ts";
+import {
+  deadlock,
+  DEADLOCK_TIMEOUT,
+  holdShards,
+  OPEN_TRANSACTIONS,
+  WAITING,
+} from "./support/second-session.ts";
 
 /** The long version: everything, and more of it. */
 const ALL = process.env["TROUPE_FAULTS"] === "all";
 const SHARD_SIZE = 4;
 const TICKS = ALL ? 30 : 6;
 const LONG = { timeout: 60_000, interval: 20 };
+/** Strategies run in threads of their own unless told otherwise. */
+const THREADS = ALL ? [2, 0] : [1];
 
 let server: RunningPostgres;
 let replays: Replays;
@@ -47,33 +62,86 @@ const lostCommits = Object.entries(COMMITS)
     (["before", "after"] as const).map((moment) => ({ commit, having, moment })),
   )
   .filter(({ moment }) => ALL || moment === "after");
+const lost = "a connection lost at its commit: whether it was applied is not known";
 
-/** Statements that wait for a lock. */
-const waiting = `
-  select query from pg_stat_activity
-  where datname = current_database() and wait_event_type = 'Lock'`;
-
-describe.concurrent("a connection lost at its commit: whether it was applied is not known", () => {
+describe.concurrent.each(THREADS)(`${lost}, %i threads`, (threads) => {
   test.for(lostCommits)("$commit, $moment it was applied", async ({ having, moment }) => {
-    await using run = await startFaultyRun(template, replay);
+    await using run = await startFaultyRun(template, replay, { threads });
     await run.proxy.cutAtCommit(moment, having);
     await expectSameEnd(run, reference);
+    const isFirstWrite = moment === "after" || having !== COMMITS["a shard's cycles"];
+    if (isFirstWrite) await expectWrittenOnce(run);
   });
 
   test("a shard's cycles, applied when the engine has begun to put their message back", async () => {
-    await using run = await startFaultyRun(template, replay);
+    await using run = await startFaultyRun(template, replay, { threads });
     const held = await run.proxy.holdCommit(COMMITS["a shard's cycles"]);
-    await vi.waitFor(async () => expect(await run.query(waiting)).not.toEqual([]), LONG);
+    await vi.waitFor(async () => expect(await run.query(WAITING)).not.toEqual([]), LONG);
     await held.deliver();
     await expectSameEnd(run, reference);
+    await expectWrittenOnce(run);
   });
 });
 
-describe.concurrent("a bad network", () => {
+describe.concurrent("a user's stop whose commit got no answer, asked for again", () => {
+  const moments = [
+    { moment: "after", again: "unchanged" },
+    { moment: "before", again: "requested" },
+  ] as const;
+  test.for(ALL ? moments : moments.slice(0, 1))(
+    "$moment it was applied, is one stop: $again",
+    async ({ again, moment }) => {
+      await using run = await startFaultyRun(template, replay, { speed: 10 });
+      const [strategy] = await run.query("select id from strategies order by id limit 1");
+      const strategyId = String(strategy?.["id"]);
+      const request = {
+        strategyId,
+        commandId: randomUUID(),
+        closePositions: true,
+        reason: "tired",
+      };
+      const cut = run.proxy.cutAtCommit(moment, /desired_status = 'stopped'/);
+      const { stop } = run.engine.client.strategies;
+      await expect(stop.mutate(request)).rejects.toThrow("the database cannot be reached");
+      await cut;
+      await vi.waitFor(async () => {
+        expect(await stop.mutate(request)).toMatchObject({ outcome: again });
+      }, LONG);
+      const stopped = "select id from strategies where state = 'stopped'";
+      await vi.waitFor(async () => {
+        expect(await run.query(stopped)).toEqual([{ id: strategyId }]);
+      }, LONG);
+      await run.finished();
+      const asked = "select action from audit_log where action = 'strategy.stop'";
+      expect(await run.query(asked)).toHaveLength(1);
+      await run.history();
+    },
+  );
+});
+
+test.runIf(ALL).for(THREADS)(
+  "a transaction whose engine has vanished ends with the heartbeat, %i threads",
+  async (threads) => {
+    const environment = { TROUPE_HEARTBEAT_SECONDS: "2" };
+    await using run = await startFaultyRun(template, replay, { environment, threads });
+    await run.proxy.holdCommit(COMMITS["a shard's cycles"]);
+    const open = await run.query(OPEN_TRANSACTIONS);
+    expect(open).not.toEqual([]);
+    // Well below the ten seconds of the default.
+    const isOver = async () => {
+      const left = await run.query(OPEN_TRANSACTIONS);
+      expect(left).toEqual(expect.not.arrayContaining(open));
+    };
+    await vi.waitFor(isOver, { timeout: 7_000 });
+    await expectSameEnd(run, reference);
+  },
+);
+
+describe.concurrent.each(ALL ? THREADS : [0])("a bad network, %i threads", (threads) => {
   const faults = Object.entries(NETWORK_FAULTS).filter(([, { isLong }]) => ALL || !isLong);
 
   test.for(faults)("%s", async ([, fault]) => {
-    await using run = await startFaultyRun(template, replay, { speed: 10 });
+    await using run = await startFaultyRun(template, replay, { speed: 10, threads });
     await run.proxy.cutAtCommit("before", COMMITS["a shard's cycles"]);
     await fault.breakIt(run.proxy);
     await expectSameEnd(run, reference);
@@ -88,18 +156,92 @@ describe.concurrent("an error of the transaction is no error of a strategy", () 
       prepare: (query) => raiseOften(query, state),
     });
     await expectSameEnd(run, reference);
-    expect(run.log.length).toBeGreaterThan(0);
+    const why = expect.stringContaining(`(${state})`);
+    expect(run.log).toContainEqual(expect.objectContaining({ error: why }));
     expect(await run.alerts()).toEqual([]);
   });
 
-  test.runIf(ALL)("all transactions are serializable", async () => {
+  // Slow: of transactions that do not meet in any row, too, one has to be done again.
+  test.runIf(ALL)("all transactions are serializable", { timeout: 400_000 }, async () => {
     await using run = await startFaultyRun(template, replay, {
       prepare: (query) => setDefault(query, "default_transaction_isolation = 'serializable'"),
     });
     await expectSameEnd(run, reference);
     expect(await run.alerts()).toEqual([]);
   });
+
+  test("another session deadlocks with a commit", async () => {
+    await using run = await startFaultyRun(template, replay, {
+      speed: 2,
+      prepare: (query) => setDefault(query, DEADLOCK_TIMEOUT),
+    });
+    for (let times = ALL ? 3 : 1; times > 0; times -= 1) await deadlock(run.databaseUrl);
+    await expectSameEnd(run, reference);
+    const deadlocked = expect.stringContaining("deadlock detected (40P01)");
+    expect(run.log).toContainEqual(expect.objectContaining({ error: deadlocked }));
+    expect(await run.alerts()).toEqual([]);
+  });
+
+  test.runIf(ALL).for(["lock_timeout", "statement_timeout"])(
+    "another session holds the shards for longer than the %s",
+    async (timeout) => {
+      await using run = await startFaultyRun(template, replay, {
+        speed: 10,
+        prepare: (query) => setDefault(query, `${timeout} = '500ms'`),
+      });
+      await holdShards(run.databaseUrl, 3_000);
+      await expectSameEnd(run, reference);
+      expect(run.log.length).toBeGreaterThan(0);
+      expect(await run.alerts()).toEqual([]);
+    },
+  );
 });
+
+test.runIf(ALL)("a database that turned read-only is said to take no writes", async () => {
+  await using run = await startFaultyRun(template, replay, { speed: 10 });
+  await setDefault(run.query, "default_transaction_read_only = on");
+  run.proxy.cut();
+  await vi.waitFor(async () => {
+    const { body, status } = await run.ready();
+    expect(status).toBe(503);
+    expect(JSON.stringify(body)).toContain("in a read-only transaction");
+  }, LONG);
+  await setDefault(run.query, "default_transaction_read_only = off");
+  run.proxy.cut();
+  await expectSameEnd(run, reference);
+});
+
+test.runIf(ALL)("an outage longer than a tick may take costs a replay no cycle", async () => {
+  // Messages that could not be put back come again after the heartbeat: the tick waits for that.
+  const environment = { TROUPE_HEARTBEAT_SECONDS: "2" };
+  const settings = { tickDeadlineMs: 10_000 };
+  const options = { speed: 10, environment, settings };
+  await using run = await startFaultyRun(template, replay, options);
+  await run.proxy.cutAtCommit("before", COMMITS["a shard's cycles"]);
+  run.proxy.refuse();
+  run.proxy.cut();
+  await vi.waitFor(async () => expect(await secondsAway(run)).toBeGreaterThan(12), LONG);
+  await run.proxy.heal();
+  await expectSameEnd(run, reference);
+});
+
+/** Nobody tried to store a cycle again that was stored: the server counts what is rolled back, too. */
+async function expectWrittenOnce({ engine, query }: FaultyRun): Promise<void> {
+  // A session that ends hands in its counts.
+  await engine[Symbol.asyncDispose]();
+  const counted = `
+    select n_tup_ins::int as tried, (select count(*)::int from strategy_compose_cycles) as stored
+    from pg_stat_user_tables where relname = 'strategy_compose_cycles'`;
+  await vi.waitFor(async () => {
+    const [row] = await query(counted);
+    expect(row?.["tried"]).toBe(row?.["stored"]);
+  }, LONG);
+}
+
+async function secondsAway({ engine }: FaultyRun): Promise<number> {
+  const { outage } = engine.troupe.watch;
+  return outage === null ? 0 : (Date.now() - outage.since) / 1000;
+}
 
 async function raiseOften(query: Query, state: string): Promise<void> {
   await query("create sequence fault_count");
@@ -117,7 +259,9 @@ async function raiseOften(query: Query, state: string): Promise<void> {
 
 async function setDefault(query: Query, setting: string): Promise<void> {
   const [row] = await query("select current_database() as name");
-  await query(`alter database ${String(row?.["name"])} set ${setting}`);
+  const change = `alter database ${String(row?.["name"])} set ${setting}`;
+  // It may have been told to be read-only.
+  await query(`begin read write; ${change}; commit`);
 }
 
 test("the operator is told once that the database is away, and that it was", async () => {
@@ -174,10 +318,14 @@ test("a connection whose peer vanished without a word is given up, and the next 
 });
 
 // The last one: it stops the server of all the others.
-test("PostgreSQL is killed in mid-tick and comes back", async () => {
-  await using run = await startFaultyRun(template, replay, { speed: 10 });
-  await run.proxy.cutAtCommit("before", COMMITS["a shard's cycles"]);
-  await server.crashAndRestart();
-  await expectSameEnd(run, reference);
-  expect(await run.alerts()).toMatchObject([{ kind: "database_unreachable" }]);
-});
+test.for(THREADS)(
+  "PostgreSQL is killed in mid-tick and comes back, %i threads",
+  async (threads) => {
+    const options = { speed: 10, threads, environment: { TROUPE_HEARTBEAT_SECONDS: "3" } };
+    await using run = await startFaultyRun(template, replay, options);
+    await run.proxy.cutAtCommit("before", COMMITS["a shard's cycles"]);
+    await server.crashAndRestart();
+    await expectSameEnd(run, reference);
+    expect(await run.alerts()).toMatchObject([{ kind: "database_unreachable" }]);
+  },
+);

@@ -35,16 +35,21 @@ export interface FaultyRun extends AsyncDisposable {
   alerts(): Promise<Record<string, unknown>[]>;
 }
 
-export interface FaultyRunOptions extends Pick<RunningEngineOptions, "speed" | "settings"> {
+export interface FaultyRunOptions extends Pick<
+  RunningEngineOptions,
+  "speed" | "settings" | "environment"
+> {
   /** Done to the database before the engine is opened on it. */
   prepare?: (query: Query) => Promise<void>;
+  /** Threads that strategies run in; 0, the main one, unless told. */
+  threads?: number;
 }
 
 /** Starts it on a copy of the template; `replay` is the candle file. */
 export async function startFaultyRun(
   template: CrashTemplate,
   replay: string,
-  { prepare, ...options }: FaultyRunOptions = {},
+  { prepare, environment = {}, threads = 0, ...options }: FaultyRunOptions = {},
 ): Promise<FaultyRun> {
   const resources = new AsyncDisposableStack();
   const store = resources.use(await template.copy());
@@ -57,7 +62,12 @@ export async function startFaultyRun(
     await startEngine({
       speed: "max",
       ...options,
-      environment: { DATABASE_URL: proxy.url, TROUPE_REPLAY_FILE: replay },
+      environment: {
+        DATABASE_URL: proxy.url,
+        TROUPE_REPLAY_FILE: replay,
+        TROUPE_ENGINE_THREADS: String(threads),
+        ...environment,
+      },
       onLog: (line) => log.push(line),
     }),
   );
@@ -68,7 +78,7 @@ export async function startFaultyRun(
     databaseUrl,
     log,
     ready: () => readinessOf(engine.url),
-    finished: () => vi.waitFor(() => expectFinished(engine, query), { timeout: 150_000 }),
+    finished: () => vi.waitFor(() => expectFinished(engine, query), { timeout: 350_000 }),
     async history() {
       expect(await violations(query)).toEqual([]);
       const { alerts: _, ...history } = await historyOf(query, PER_COMMIT);
