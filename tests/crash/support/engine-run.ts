@@ -24,8 +24,6 @@ export interface EndedRun {
 export interface EngineRun extends AsyncDisposable {
   child: ChildProcess;
   reports: readonly Report[];
-  /** What it has logged so far, warnings and worse. */
-  logged: readonly string[];
   /** How many cycles it has committed so far. */
   readonly cycles: number;
   ended: Promise<EndedRun>;
@@ -98,7 +96,6 @@ export function startRun(
   return {
     child,
     reports,
-    logged,
     get cycles() {
       const newest = reports.findLast((report) => report.event === "worked");
       return newest?.event === "worked" ? newest.cycles : 0;
