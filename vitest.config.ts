@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+/** Hundreds of processes read the same modules. */
+const COMPILE_CACHE = fileURLToPath(new URL("node_modules/.cache/troupe-tests", import.meta.url));
 
 // One project per rung of the ladder: pure rules first, real databases next, whole processes last.
 const project = (
@@ -10,6 +14,7 @@ const project = (
     include: [`tests/${name}/**/*.test.ts`],
     testTimeout: options.timeoutMs,
     hookTimeout: 120_000,
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE },
     ...(options.serial ? { fileParallelism: false } : {}),
     ...(options.postgres ? { globalSetup: ["tests/support/postgres-server.ts"] } : {}),
   },
@@ -24,7 +29,7 @@ export default defineConfig({
       project("property", { timeoutMs: 60_000 }),
       project("integration", { timeoutMs: 60_000, postgres: true }),
       project("api", { timeoutMs: 60_000, postgres: true }),
-      project("faults", { timeoutMs: 180_000, serial: true, postgres: true }),
+      project("faults", { timeoutMs: 180_000, postgres: true }),
       project("crash", { timeoutMs: 180_000, serial: true, postgres: true }),
     ],
   },

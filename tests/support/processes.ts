@@ -60,7 +60,13 @@ export function startProgram(
 function launch(program: string, given: readonly string[], settings: Settings) {
   const child: ChildProcess = spawn(process.execPath, [file(program), ...given], {
     // Only what the test says: a DATABASE_URL or TROUPE_… of the shell must not leak in.
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], NO_COLOR: "1", ...settings },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+      NO_COLOR: "1",
+      ...settings,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const output = { stdout: "", stderr: "" };

@@ -34,10 +34,6 @@ export interface EngineRun extends AsyncDisposable {
 }
 
 const PROGRAM = fileURLToPath(new URL("engine-process.ts", import.meta.url));
-/** Hundreds of processes read the same modules. */
-const COMPILE_CACHE = fileURLToPath(
-  new URL("../../../node_modules/.cache/troupe-crash", import.meta.url),
-);
 /** A process that neither dies nor ends in so much time hangs, however busy the machine. */
 const LIMIT_MS = 600_000;
 
@@ -56,7 +52,7 @@ export function startRun(
       TROUPE_HEARTBEAT_SECONDS: "2",
       // Its actors are looked at from the main thread.
       TROUPE_ENGINE_THREADS: "0",
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

@@ -93,7 +93,7 @@ export class Crew implements AsyncDisposable {
   async finish(players: readonly Player[]): Promise<void> {
     const last = await this.join({ TROUPE_REPLAY_SPEED: "max" });
     await vi.waitFor(async () => expect(await this.isPlayed()).toBe(true), {
-      timeout: 60_000,
+      timeout: 120_000,
       interval: 50,
     });
     for (const { run } of [...players, last]) {

@@ -1,20 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { committedActors, differences, historyOf, violations } from "#support/invariants.ts";
-import {
-  type CrashTemplate,
-  liveQuery,
-  seededTemplate,
-  type StoreKind,
-} from "./support/crash-stores.ts";
+import { committedActors, violations } from "#support/invariants.ts";
+import { type CrashTemplate, seededTemplate, type StoreKind } from "./support/crash-stores.ts";
 import { runToEnd, startRun } from "./support/engine-run.ts";
 import { checkStart } from "./support/lifetime.ts";
 import { openReplays, type Replays } from "./support/replays.ts";
 
 const TICKS = 30;
-/** Ticks per second: slow enough that both nodes are there for most of the replay. */
+/** Ticks per second: slow enough to be there for most of the replay. */
 const PACE = { TROUPE_REPLAY_SPEED: "10" };
-/** Differ with the number of boots and shutdowns, which is not what these tests are about. */
-const PER_BOOT = ["seq", "version", "roster_version"];
 const run = { mode: "run" } as const;
 const serve = { mode: "serve" } as const;
 
@@ -34,49 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const template of Object.values(templates)) await template[Symbol.asyncDispose]();
   await replays[Symbol.asyncDispose]();
-});
-
-describe("two engines on one PostgreSQL", () => {
-  test("share the work, and when one is killed the other finishes it without loss", async () => {
-    const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS) };
-    await using alone = await templates.postgres.copy();
-    await runToEnd(run, { ...alone.environment, ...replay });
-    const reference = await alone.inspect((query) => historyOf(query, PER_BOOT));
-
-    await using store = await templates.postgres.copy();
-    const environment = { ...store.environment, ...replay, ...PACE };
-    await using survivor = startRun(run, environment);
-    await survivor.heard("restored");
-    const crashAt = { TROUPE_CRASH_AT: "journal.before-commit:20" };
-    await using victim = startRun(run, { ...environment, ...crashAt });
-    expect(await victim.ended).toMatchObject({ signal: "SIGKILL" });
-
-    const diedAt = performance.now();
-    const query = liveQuery(store);
-    const [open] = await query("select id from ticks where status = 'running' order by id limit 1");
-    expect(open).toBeDefined();
-    await vi.waitFor(
-      async () => {
-        const [tick] = await query("select status from ticks where id = $1", [open?.["id"]]);
-        expect(tick).toEqual({ status: "completed" });
-      },
-      { timeout: 60_000 },
-    );
-    const seconds = (performance.now() - diedAt) / 1000;
-
-    expect(await survivor.ended).toMatchObject({ exitCode: 0 });
-    const [ofVictim, ofSurvivor] = [victim.cycles, survivor.cycles];
-    expect(ofVictim).toBeGreaterThan(20);
-    expect(ofSurvivor).toBeGreaterThan(100);
-    expect(ofVictim + ofSurvivor).toBe(12 * TICKS);
-    expect(await query("select 1 from ticks where status <> 'completed'")).toEqual([]);
-    expect(await violations(query)).toEqual([]);
-    expect(differences(reference, await historyOf(query, PER_BOOT))).toEqual([]);
-    process.stdout.write(
-      `two engines: ${ofVictim} cycles by the one that was killed, ${ofSurvivor} by the other, ` +
-        `which finished the open tick ${seconds.toFixed(1)} s later\n`,
-    );
-  });
 });
 
 test("a second engine on a PGlite folder says that it is taken, and the first goes on", async () => {
