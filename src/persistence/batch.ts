@@ -4,6 +4,20 @@
  * cycle: 76 µs here and 305 µs in the server, against 66 µs and 429 µs.
  */
 
+/** A column's SQL type, and what of an item goes into it: decimals as text, instants as ms UTC or ISO text. */
+export type Column<Item> = readonly [type: string, read: (item: Item) => unknown];
+
+export interface Batch<Item> {
+  /** Its columns, one parameter each. */
+  readonly names: readonly string[];
+  /** The batch as rows that SQL can select from, under the name `r`; parameters from `$first` on. */
+  rows(first?: number): string;
+  /** A statement that inserts every row of the batch. */
+  insertInto(table: string, first?: number): string;
+  /** @throws RangeError, TypeError for a value that no column can hold. */
+  params(items: readonly Item[]): string[];
+}
+
 /** Column names with their SQL types, in the order of the parameters. */
 export type Columns = Readonly<Record<string, string>>;
 
@@ -13,18 +27,16 @@ export type Columns = Readonly<Record<string, string>>;
  */
 export type BatchRow<C extends Columns> = { readonly [Column in keyof C]?: unknown };
 
-export interface Batch<C extends Columns> {
-  /** Its columns, one parameter each. */
-  readonly names: readonly string[];
-  /** The batch as rows that SQL can select from, under the name `r`; parameters from `$first` on. */
-  rows(first?: number): string;
-  /** A statement that inserts every row of the batch. */
-  insertInto(table: string, first?: number): string;
-  /** @throws RangeError, TypeError for a value that no column can hold. */
-  params(rows: readonly BatchRow<C>[]): string[];
+export function batchOf<const C extends Columns>(columns: C): Batch<BatchRow<C>> {
+  const named = Object.entries(columns).map(([name, type]): [string, Column<BatchRow<C>>] => [
+    name,
+    [type, (row) => row[name]],
+  ]);
+  return batchFrom(Object.fromEntries(named));
 }
 
-export function batchOf<const C extends Columns>(columns: C): Batch<C> {
+/** A batch made of things as they are, without a row object for each. */
+export function batchFrom<Item>(columns: Readonly<Record<string, Column<Item>>>): Batch<Item> {
   const entries = Object.entries(columns);
   const names = entries.map(([name]) => name);
   const list = names.join(", ");
@@ -32,7 +44,7 @@ export function batchOf<const C extends Columns>(columns: C): Batch<C> {
   // the server would first put every element into a store of its own (measured: 5 % of a commit).
   const select = (first = 1): string => {
     const arrays = entries.map(
-      ([name, type], index) => `unnest($${first + index}::${type}[]) as ${name}`,
+      ([name, [type]], index) => `unnest($${first + index}::${type}[]) as ${name}`,
     );
     return `select ${arrays.join(", ")}`;
   };
@@ -40,11 +52,8 @@ export function batchOf<const C extends Columns>(columns: C): Batch<C> {
     names,
     rows: (first) => `(${select(first)}) as r`,
     insertInto: (table, first) => `insert into ${table} (${list}) ${select(first)}`,
-    params: (batch) =>
-      entries.map(([name, type]) => {
-        const read = type === "jsonb" ? jsonText : plainText;
-        return arrayOf(batch.map((row) => read(row[name])));
-      }),
+    params: (items) =>
+      entries.map(([, [type, read]]) => (LITERALS[type] ?? texts)(items.map((item) => read(item)))),
   };
 }
 
@@ -52,12 +61,49 @@ export function instant(at: number): string {
   return new Date(at).toISOString();
 }
 
-export function instantOrNull(at: number | null): string | null {
-  return at === null ? null : instant(at);
+type Literal = (values: readonly unknown[]) => string;
+
+/** How a column's values are written as one array; as texts, unless its type is here. */
+const LITERALS: Readonly<Record<string, Literal>> = {
+  jsonb: (values) => `{${values.map(jsonElement).join(",")}}`,
+  int: numbers,
+  int8: numbers,
+  float8: numbers,
+  timestamptz: instants,
+};
+
+function jsonElement(value: unknown): string {
+  // Within JSON no control character is left, so JSON's escapes are the array's own.
+  return value === null || value === undefined ? "NULL" : JSON.stringify(JSON.stringify(value));
 }
 
-function jsonText(value: unknown): string | null {
-  return value === null || value === undefined ? null : JSON.stringify(value);
+/** Most instants of a batch are one and the same. */
+function instants(values: readonly unknown[]): string {
+  let last: unknown;
+  let text: unknown;
+  return texts(
+    values.map((value) => {
+      if (typeof value !== "number") return value;
+      if (value !== last) text = instant(value);
+      last = value;
+      return text;
+    }),
+  );
+}
+
+function numbers(values: readonly unknown[]): string {
+  let literal = "{";
+  for (const value of values) {
+    if (literal.length > 1) literal += ",";
+    if (value === null || value === undefined) literal += "NULL";
+    else if (typeof value === "number" && Number.isFinite(value)) literal += value;
+    else return texts(values);
+  }
+  return literal + "}";
+}
+
+function texts(values: readonly unknown[]): string {
+  return arrayOf(values.map(plainText));
 }
 
 function plainText(value: unknown): string | null {

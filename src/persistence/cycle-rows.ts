@@ -1,14 +1,12 @@
 import type { Cycle } from "#domain/cycle.ts";
-import type { StrategyState } from "#domain/strategy.ts";
 import type { MemberWrite } from "#ports/store.ts";
-import type { StrategyStatus } from "#entities/strategy.entity.ts";
-import { instant, instantOrNull } from "./batch.ts";
 import {
   cycles,
   details,
   holdings,
   instructions,
   snapshots,
+  type Stored,
   strategies,
   views,
 } from "./cycle-batches.ts";
@@ -88,157 +86,24 @@ export const storeMembers = `
 export function membersParams(writes: readonly MemberWrite[]): string[] {
   const recorded = writes.flatMap((write) => write.cycle ?? []);
   return [
-    ...strategies.params(writes.map(strategyRow)),
-    ...snapshots.params(writes.map(snapshotRow)),
-    ...cycles.params(recorded.map(cycleRow)),
-    ...instructions.params(recorded.flatMap(instructionRows)),
-    ...details.params(recorded.flatMap(detailRows)),
-    ...views.params(recorded.map(viewRow)),
-    ...holdings.params(recorded.flatMap(holdingRows)),
+    ...strategies.params(writes),
+    ...snapshots.params(writes),
+    ...cycles.params(recorded),
+    ...instructions.params(recorded.flatMap(instructionsOf)),
+    ...details.params(recorded.flatMap(legsOf)),
+    ...views.params(recorded),
+    ...holdings.params(recorded.flatMap(holdingsOf)),
   ];
 }
 
 /** Parameters of `insertSnapshots`. */
-export function snapshotParams(first: readonly Parameters<typeof snapshotRow>[0][]): string[] {
-  return snapshots.params(first.map(snapshotRow));
+export function snapshotParams(first: readonly Stored[]): string[] {
+  return snapshots.params(first);
 }
 
-function statusOf(state: StrategyState): StrategyStatus {
-  return state === "stopped" || state === "cancelled" ? state : "running";
-}
+const instructionsOf = (cycle: Cycle) =>
+  cycle.instructions.map((instruction) => ({ cycle, instruction }));
 
-function strategyRow(write: MemberWrite) {
-  const { cycle } = write;
-  return {
-    id: write.strategyId,
-    status: statusOf(write.state),
-    state: write.state,
-    stop_reason: write.stopReason,
-    stop_reason_detail: write.stopReasonDetail,
-    cycle_index: cycle?.cycleIndex,
-    last_execution_time: cycle === null ? null : instant(cycle.composeTime),
-    current_balance: cycle?.ledger.cash,
-    total_value: cycle?.view.totalValue,
-    realized_pnl: cycle?.ledger.realizedPnl,
-    unrealized_pnl: cycle?.view.unrealizedPnl,
-    total_trades: cycle?.ledger.totalTrades,
-    winning_trades: cycle?.ledger.winningTrades,
-    losing_trades: cycle?.ledger.losingTrades,
-    max_drawdown: cycle?.ledger.maxDrawdown,
-    peak_value: cycle?.ledger.peakEquity,
-  };
-}
+const legsOf = (cycle: Cycle) => cycle.legs.map((leg, position) => ({ cycle, leg, position }));
 
-function snapshotRow(write: Pick<MemberWrite, "strategyId" | "seq" | "envelope">) {
-  const { machine, version, value, hash, context } = write.envelope;
-  return { strategy_id: write.strategyId, seq: write.seq, machine, version, value, hash, context };
-}
-
-function cycleRow(cycle: Cycle) {
-  return {
-    strategy_id: cycle.strategyId,
-    cycle_index: cycle.cycleIndex,
-    compose_id: cycle.composeId,
-    tick_id: cycle.tickId,
-    cause: cycle.cause,
-    compose_time: instant(cycle.composeTime),
-    status: cycle.status,
-    rationale: cycle.rationale,
-    decision: cycle.decision,
-    state_before: cycle.stateBefore,
-    params_version: cycle.paramsVersion,
-    definition_version: cycle.definitionVersion,
-    error: cycle.error,
-    duration_ms: cycle.durationMs,
-  };
-}
-
-function instructionRows(cycle: Cycle) {
-  return cycle.instructions.map((instruction) => ({
-    strategy_id: cycle.strategyId,
-    instruction_id: instruction.instructionId,
-    cycle_index: cycle.cycleIndex,
-    compose_id: cycle.composeId,
-    position: instruction.index,
-    symbol: instruction.symbol,
-    action: instruction.action,
-    side: instruction.side,
-    quantity: instruction.quantity,
-    leverage: instruction.leverage,
-    price_mode: instruction.priceMode,
-    limit_price: instruction.limitPrice,
-    reduce_only: instruction.reduceOnly,
-    client_order_id: instruction.clientOrderId,
-    note: instruction.note,
-    status: instruction.status,
-    reason: instruction.reason,
-    exchange_order_id: instruction.exchangeOrderId,
-    filled_quantity: instruction.filledQuantity,
-    average_price: instruction.averagePrice,
-    fee: instruction.fee,
-  }));
-}
-
-function detailRows(cycle: Cycle) {
-  return cycle.legs.map((leg, position) => ({
-    strategy_id: cycle.strategyId,
-    trade_id: leg.tradeId,
-    cycle_index: cycle.cycleIndex,
-    compose_id: cycle.composeId,
-    instruction_id: leg.instructionId,
-    leg_number: leg.legNumber,
-    position,
-    symbol: leg.symbol,
-    kind: leg.kind,
-    type: leg.type,
-    side: leg.side,
-    leverage: leg.leverage,
-    quantity: leg.quantity,
-    entry_price: leg.entryPrice,
-    exit_price: leg.exitPrice,
-    notional_entry: leg.notionalEntry,
-    notional_exit: leg.notionalExit,
-    fee_cost: leg.feeCost,
-    realized_pnl: leg.realizedPnl,
-    realized_pnl_pct: leg.realizedPnlPct,
-    entry_time: instant(leg.entryAt),
-    exit_time: instantOrNull(leg.exitAt),
-    holding_ms: leg.holdingMs,
-    event_time: instant(leg.eventAt),
-  }));
-}
-
-function viewRow({ strategyId, cycleIndex, view }: Cycle) {
-  return {
-    strategy_id: strategyId,
-    cycle_index: cycleIndex,
-    snapshot_ts: instant(view.at),
-    cash: view.cash,
-    total_value: view.totalValue,
-    total_realized_pnl: view.realizedPnl,
-    total_unrealized_pnl: view.unrealizedPnl,
-    gross_exposure: view.grossExposure,
-    net_exposure: view.netExposure,
-    buying_power: view.buyingPower,
-  };
-}
-
-function holdingRows({ strategyId, cycleIndex, view }: Cycle) {
-  return view.holdings.map((holding) => ({
-    strategy_id: strategyId,
-    cycle_index: cycleIndex,
-    symbol: holding.symbol,
-    type: holding.type,
-    quantity: holding.quantity,
-    leverage: holding.leverage,
-    entry_price: holding.entryPrice,
-    cost: holding.cost,
-    mark_price: holding.markPrice,
-    mark_quality: holding.markQuality,
-    notional: holding.notional,
-    unrealized_pnl: holding.unrealizedPnl,
-    unrealized_pnl_pct: holding.unrealizedPnlPct,
-    entry_time: instant(holding.entryAt),
-    liquidation_price: holding.liquidationPrice,
-  }));
-}
+const holdingsOf = (cycle: Cycle) => cycle.view.holdings.map((holding) => ({ cycle, holding }));
