@@ -15,8 +15,14 @@ const POLL_MS = 10;
 
 /** Where an engine at work can die; the desk, which is never killed here, passes the others. */
 const DEATHS = BOUNDARIES.filter((name) => !/^(?:boot|shutdown|control)\./.test(name));
-/** A node frozen inside a transaction keeps its rows from others for half a minute. */
-const FREEZES = DEATHS.filter((name) => !name.includes(".in-"));
+/** With work in its hands, and not inside a transaction, whose rows others would wait for. */
+const FREEZES: readonly Boundary[] = [
+  "tick.analysed",
+  "fanout.shard-taken",
+  "decision.after",
+  "journal.before-commit",
+  "stop.before-commit",
+];
 
 const ordinary = (request: Request): Command => ({
   check: (model) => request.isPossible(model),
@@ -31,11 +37,11 @@ const ordinary = (request: Request): Command => ({
 /** A request, and an engine that dies or freezes over it; a boundary it does not pass is no matter. */
 const fatal = (node: number, fate: Fate, request: Request): Command => ({
   check: (model) =>
-    model.active[node] !== undefined &&
+    model.active.length > 0 &&
     request.isPossible(model) &&
     (fate.what === "crash" || model.active.length > 1),
   async run(model, world) {
-    const name = model.active[node] ?? "";
+    const name = nodeAt(model, node);
     world.doom(name, { ...fate });
     await request.ofWorld(world, model);
     const calm = model.copy();
@@ -72,9 +78,9 @@ export const starts: Command = {
 };
 
 const leaves = (node: number): Command => ({
-  check: (model) => model.active[node] !== undefined,
+  check: (model) => model.active.length > 0,
   async run(model, world) {
-    const name = model.active[node] ?? "";
+    const name = nodeAt(model, node);
     await world.leave(name);
     const running = await world.rows("select id from strategies where state = 'running'");
     model.leave(name, new Set(running.map(({ id }) => String(id))));
@@ -84,9 +90,9 @@ const leaves = (node: number): Command => ({
 });
 
 const crashes = (node: number): Command => ({
-  check: (model) => model.active[node] !== undefined,
+  check: (model) => model.active.length > 0,
   async run(model, world) {
-    const name = model.active[node] ?? "";
+    const name = nodeAt(model, node);
     world.crash(name);
     model.lose(name);
     await expectAgreement(world, model);
@@ -116,7 +122,7 @@ export function commandsOn(kind: StoreKind): fc.Arbitrary<Command>[] {
     fc.record<Fate>({
       what: fc.constant(what),
       boundary: fc.constantFrom(...boundaries),
-      occurrence: fc.integer({ min: 1, max: 3 }),
+      occurrence: fc.integer({ min: 1, max: what === "crash" ? 3 : 2 }),
     });
   const interrupted = fc.oneof(
     { weight: 3, arbitrary: fc.constant(step) },
@@ -138,7 +144,14 @@ export function commandsOn(kind: StoreKind): fc.Arbitrary<Command>[] {
   ];
   if (kind === "pglite") return alone;
   const freezing = fc.tuple(node, fate("freeze", FREEZES), interrupted);
-  return [...alone, freezing.map((given) => fatal(...given)), fc.constant(thaws)];
+  const frozen = freezing.map((given) => fatal(...given));
+  const joining = fc.constant(starts);
+  return [...alone, joining, joining, frozen, frozen, fc.constant(thaws), fc.constant(thaws)];
+}
+
+/** Some engine that can work, whatever the number. */
+function nodeAt({ active }: Pick<WorldModel, "active">, node: number): string {
+  return active[node % active.length] ?? "";
 }
 
 function onlyOn(kind: StoreKind, command: Command): Command {
