@@ -130,7 +130,9 @@ test.runIf(ALL).for(THREADS)(
     // Well below the ten seconds of the default.
     const isOver = async () => {
       const left = await run.query(OPEN_TRANSACTIONS);
-      expect(left).toEqual(expect.not.arrayContaining(open));
+      const isStillOpen = ({ pid, since }: (typeof open)[number]) =>
+        left.some((other) => other["pid"] === pid && other["since"] === since);
+      expect(open.filter(isStillOpen)).toEqual([]);
     };
     await vi.waitFor(isOver, { timeout: 7_000 });
     await expectSameEnd(run, reference);
@@ -172,10 +174,10 @@ describe.concurrent("an error of the transaction is no error of a strategy", () 
 
   test("another session deadlocks with a commit", async () => {
     await using run = await startFaultyRun(template, replay, {
-      speed: 2,
+      speed: 1,
       prepare: (query) => setDefault(query, DEADLOCK_TIMEOUT),
     });
-    for (let times = ALL ? 3 : 1; times > 0; times -= 1) await deadlock(run.databaseUrl);
+    await deadlock(run.databaseUrl);
     await expectSameEnd(run, reference);
     const deadlocked = expect.stringContaining("deadlock detected (40P01)");
     expect(run.log).toContainEqual(expect.objectContaining({ error: deadlocked }));
@@ -191,7 +193,8 @@ describe.concurrent("an error of the transaction is no error of a strategy", () 
       });
       await holdShards(run.databaseUrl, 3_000);
       await expectSameEnd(run, reference);
-      expect(run.log.length).toBeGreaterThan(0);
+      const why = expect.stringContaining("canceling statement due to");
+      expect(run.log).toContainEqual(expect.objectContaining({ error: why }));
       expect(await run.alerts()).toEqual([]);
     },
   );
