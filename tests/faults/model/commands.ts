@@ -34,20 +34,23 @@ const ordinary = (request: Request): Command => ({
   toString: () => request.says,
 });
 
-/** A request, and an engine that dies or freezes over it; a boundary it does not pass is no matter. */
-const fatal = (node: number, fate: Fate, request: Request): Command => ({
+/** A request, and an engine that dies or freezes over it; a boundary that is not passed is no matter. */
+const fatal = (node: number | "whoever", fate: Fate, request: Request): Command => ({
   check: (model) =>
     model.active.length > 0 &&
     request.isPossible(model) &&
     (fate.what === "crash" || model.active.length > 1),
   async run(model, world) {
-    const name = nodeAt(model, node);
-    world.doom(name, { ...fate });
+    const doomed = node === "whoever" ? [...model.active] : [nodeAt(model, node)];
+    world.doom(doomed, { ...fate });
     await request.ofWorld(world, model);
     const calm = model.copy();
     calm.settle();
-    while (!world.hasMetFate(name) && !(await isAgreed(world, calm))) await pause();
-    const isCalm = !world.hasMetFate(name);
+    const met = () => doomed.find((name) => world.hasMetFate(name));
+    while (met() === undefined && !(await isAgreed(world, calm))) await pause();
+    const isCalm = met() === undefined;
+    const name = met() ?? doomed[0] ?? "";
+    world.spare(doomed);
     if (fate.what === "freeze") {
       if (isCalm) world.freeze(name);
       model.freeze(name);
@@ -64,6 +67,21 @@ const fatal = (node: number, fate: Fate, request: Request): Command => ({
   toString: () =>
     `${request.says} with ${fate.what} of engine ${node} at ${fate.boundary}:${fate.occurrence}`,
 });
+
+/** Of two engines the one with the work in hand freezes, the other does it, and the first wakes up. */
+const pauses = (fate: Fate, request: Request): Command => {
+  const freezes = fatal("whoever", fate, request);
+  return {
+    check: (model) =>
+      model.active.length > 0 && model.frozen.length === 0 && request.isPossible(model),
+    async run(model, world) {
+      if (model.active.length < 2) await starts.run(model, world);
+      await freezes.run(model, world);
+      await thaws.run(model, world);
+    },
+    toString: () => `${String(freezes)}, Thaw`,
+  };
+};
 
 export const starts: Command = {
   check: ({ state }) => Object.keys(state.nodes).length < MOST_NODES,
@@ -145,8 +163,10 @@ export function commandsOn(kind: StoreKind): fc.Arbitrary<Command>[] {
   if (kind === "pglite") return alone;
   const freezing = fc.tuple(node, fate("freeze", FREEZES), interrupted);
   const frozen = freezing.map((given) => fatal(...given));
-  const joining = fc.constant(starts);
-  return [...alone, joining, joining, frozen, frozen, fc.constant(thaws), fc.constant(thaws)];
+  const pausing = fc
+    .tuple(fate("freeze", FREEZES), interrupted)
+    .map(([given, request]) => pauses({ ...given, occurrence: 1 }, request));
+  return [...alone, fc.constant(starts), frozen, fc.constant(thaws), pausing, pausing];
 }
 
 /** Some engine that can work, whatever the number. */

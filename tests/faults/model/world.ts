@@ -107,8 +107,13 @@ export class World implements AsyncDisposable {
     await node.lifeline[Symbol.asyncDispose]();
   }
 
-  doom(name: string, fate: Fate): void {
-    this.#node(name).fate = fate;
+  /** It comes about once: the first of them that gets there. */
+  doom(names: readonly string[], fate: Fate): void {
+    for (const name of names) this.#node(name).fate = fate;
+  }
+
+  spare(names: readonly string[]): void {
+    for (const name of names) this.#node(name).fate = null;
   }
 
   /** Has its fate come about? */
@@ -169,7 +174,7 @@ export class World implements AsyncDisposable {
     const node = this.#nodes.get(name);
     if (node?.fate?.boundary !== boundary) return;
     node.fate.occurrence -= 1;
-    if (node.fate.occurrence > 0) return;
+    if (node.fate.occurrence !== 0) return;
     if (node.fate.what === "crash") this.#die(node);
     else this.freeze(name);
     node.fate = null;
