@@ -86,9 +86,11 @@ export class Scheduler {
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
-    const { logger, queue, reach, store } = this.#parts;
+    const { clock, logger, queue, reach, store } = this.#parts;
     reach("tick.before-propose");
-    const outcome = await store.proposeTick(definition.id, scheduledFor);
+    // Simulated time waits: another node may have begun one since it was seen that none is open.
+    const time = { waits: clock.simulated };
+    const outcome = await store.proposeTick(definition.id, scheduledFor, time);
     reach("tick.after-propose");
     if (outcome === "proposed") queue.wake("ticks");
     if (outcome === "skipped") {

@@ -174,8 +174,10 @@ export function createTickStore(
       if (row !== undefined) return definitionOf(row);
       throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
     },
-    proposeTick: (definitionId, scheduledFor) =>
-      database.transactional((tx) => propose({ tx, queue, reach }, definitionId, scheduledFor)),
+    proposeTick: (definitionId, scheduledFor, { waits } = { waits: false }) =>
+      database.transactional((tx) =>
+        propose({ tx, queue, reach }, { definitionId, scheduledFor, waits }),
+      ),
     async pendingTick(tickId) {
       const [row] = await sql.rows(
         `select ${tickColumns}, to_jsonb(d) as definition
@@ -248,8 +250,11 @@ interface Open {
 
 async function propose(
   { tx, queue, reach }: Open,
-  definitionId: string,
-  scheduledFor: number,
+  {
+    definitionId,
+    scheduledFor,
+    waits,
+  }: { definitionId: string; scheduledFor: number; waits: boolean },
 ): Promise<"proposed" | "skipped" | "known"> {
   const tickId = tickIdOf(definitionId, scheduledFor);
   const row = [tickId, definitionId, instant(scheduledFor)];
@@ -259,7 +264,7 @@ async function propose(
     reach("tick.in-propose");
     return "proposed";
   }
-  return (await tx.run(insertSkipped, row)) === 1 ? "skipped" : "known";
+  return !waits && (await tx.run(insertSkipped, row)) === 1 ? "skipped" : "known";
 }
 
 async function commitAnalysis(

@@ -150,11 +150,12 @@ export interface EngineStore {
   definition(definitionId: string): Promise<Definition>;
   /**
    * Stores the tick with its job in one transaction, or as `skipped` when the definition has an open
-   * one. `known`: another node was first.
+   * one; where time `waits` for ticks nothing is stored instead. `known`: another node was first.
    */
   proposeTick(
     definitionId: string,
     scheduledFor: number,
+    time?: { waits: boolean },
   ): Promise<"proposed" | "skipped" | "known">;
   /** Null when the tick is no longer `pending` (already analysed, or gone). */
   pendingTick(tickId: string): Promise<{ tick: Tick; definition: Definition } | null>;

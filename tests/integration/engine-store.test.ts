@@ -117,6 +117,14 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
       expect(new Set(answers)).toEqual(new Set(["proposed", "known"]));
     });
 
+    test("where time waits, a tick that comes while one is open is not stored", async () => {
+      const { definition } = await populated(1);
+      await engine.proposeTick(definition.id, START);
+      const next = START + 10 * MINUTE;
+      expect(await engine.proposeTick(definition.id, next, { waits: true })).toBe("known");
+      expect(await engine.proposeTick(definition.id, next)).toBe("skipped");
+    });
+
     test("a tick that comes while one is open is skipped, once", async () => {
       const { definition } = await populated(1);
       await engine.proposeTick(definition.id, START);
