@@ -17,7 +17,7 @@ import { ProgramLife, type Unforeseen } from "./support/program-life.ts";
 import { openReplays, type Replays } from "./support/replays.ts";
 
 const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
-/** How often a process is killed on each database; 0: each boundary once, on one of the two. */
+/** How often a process is killed on each database; 0: at every second boundary once, on one of the two. */
 const KILLS = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
 /** The share of the kills that are dealt out to the boundaries; the others come at any moment. */
 const AT_BOUNDARIES = 0.85;
@@ -39,7 +39,7 @@ const PROGRAM_DEATHS: readonly (Kill | Unforeseen)[] = [
   { changes: 110 },
   { boundary: "journal.after-commit", occurrence: 40 },
 ];
-const PROGRAM_TICKS = KILLS > 0 ? 60 : 30;
+const PROGRAM_TICKS = KILLS > 0 ? 60 : 20;
 
 const CHAPTERS = 2;
 // On PostgreSQL a dead node's work waits for its heartbeat, two seconds here, which several lifetimes
@@ -165,8 +165,8 @@ function ordersOf(chapter: number): Orders {
 
 function deathsOf(kind: StoreKind) {
   if (KILLS === 0) {
-    const own = kind === "pglite" ? 0 : 1;
-    return { boundaries: BOUNDARIES.filter((_, index) => index % 2 === own), each: 1, later: 0 };
+    const own = kind === "pglite" ? 0 : 2;
+    return { boundaries: BOUNDARIES.filter((_, index) => index % 4 === own), each: 1, later: 0 };
   }
   const each = Math.max(1, Math.floor((KILLS * AT_BOUNDARIES) / BOUNDARIES.length));
   const later = Math.max(0, KILLS - each * BOUNDARIES.length);

@@ -16,12 +16,19 @@ export interface Replays extends AsyncDisposable {
 export async function openReplays(): Promise<Replays> {
   const folder = await mkdtemp(join(tmpdir(), "troupe-replay-"));
   const lines = (await readFile(BUNDLED, "utf8")).split("\n");
+  // Each once: whoever reads one must not meet it half written by another that asks for the same.
+  const written = new Map<number, Promise<string>>();
+  const write = async (ticks: number): Promise<string> => {
+    // Under the same name in each folder: the name is part of every quote.
+    const path = join(folder, String(ticks), NAME);
+    await mkdir(join(folder, String(ticks)));
+    await writeFile(path, `${lines.slice(0, WARM_UP + ticks).join("\n")}\n`);
+    return path;
+  };
   return {
-    async ofTicks(ticks) {
-      // Under the same name in each folder: the name is part of every quote.
-      const path = join(folder, String(ticks), NAME);
-      await mkdir(join(folder, String(ticks)), { recursive: true });
-      await writeFile(path, `${lines.slice(0, WARM_UP + ticks).join("\n")}\n`);
+    ofTicks(ticks) {
+      const path = written.get(ticks) ?? write(ticks);
+      written.set(ticks, path);
       return path;
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
