@@ -35,24 +35,28 @@ const snapshots = batchOf({ strategy_id: "uuid", hash: "text", context: "text" }
  * newest are those that were there. 0 leaves none, as after pruning. Answers how many there are now.
  */
 export async function storeHistory(database: Database, cycles: number): Promise<number> {
-  await database.transactional(async (tx) => {
-    const counts = "count(*) as cycles, max(cycle_index) as ticks";
-    const [found = {}] = await tx.rows(`select ${counts} from strategy_compose_cycles`);
-    const ticks = number(found, "ticks");
-    const copies = Math.round(cycles / number(found, "cycles"));
-    // References hold by construction; a check for each of some million rows takes longer than the rows.
-    await tx.run("set local session_replication_role = replica");
-    for (const table of TABLES) {
-      await tx.run(`create temporary table old_${table} on commit drop as select * from ${table}`);
-    }
-    await tx.run(`truncate ${TABLES.join(", ")}`);
-    for (const table of TABLES) await repeat(tx, table, { copies, ticks });
-    if (copies > 1) await renumber(tx, (copies - 1) * ticks);
-  });
+  // The server is silent for longer than it may be at ordinary work.
+  await database.patiently(() => database.transactional((tx) => rewrite(tx, cycles)));
   // What autovacuum does in time to tables that grow.
-  await database.sql.run("vacuum analyze");
+  await database.patiently(() => database.sql.run("vacuum analyze"));
+
   const rows = await database.sql.rows("select count(*) as cycles from strategy_compose_cycles");
   return number(rows[0] ?? {}, "cycles");
+}
+
+async function rewrite(tx: SqlTransaction, cycles: number): Promise<void> {
+  const counts = "count(*) as cycles, max(cycle_index) as ticks";
+  const [found = {}] = await tx.rows(`select ${counts} from strategy_compose_cycles`);
+  const ticks = number(found, "ticks");
+  const copies = Math.round(cycles / number(found, "cycles"));
+  // References hold by construction; a check for each of some million rows takes longer than the rows.
+  await tx.run("set local session_replication_role = replica");
+  for (const table of TABLES) {
+    await tx.run(`create temporary table old_${table} on commit drop as select * from ${table}`);
+  }
+  await tx.run(`truncate ${TABLES.join(", ")}`);
+  for (const table of TABLES) await repeat(tx, table, { copies, ticks });
+  if (copies > 1) await renumber(tx, (copies - 1) * ticks);
 }
 
 async function repeat(
