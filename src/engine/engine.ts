@@ -202,6 +202,7 @@ export class Engine {
     const { logger, timer, watch } = this.#parts;
     while (!this.#stopping.signal.aborted) {
       await timer.after(ms, this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
       await chore().catch((error: unknown) => {
         if (watch.blames(error)) return;
         logger.warn({ error: errorMessage(error) }, "housekeeping failed, trying again");
