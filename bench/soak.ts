@@ -103,12 +103,12 @@ async function endOfPrune({ store }: Stage): Promise<PruneReport | null> {
   return retention.status();
 }
 
-function brokenInvariants({ patiently, sql }: Database): Promise<string[]> {
+function brokenInvariants(database: Database): Promise<string[]> {
   console.log("looking for broken invariants …");
   const query = async (statement: string, params?: readonly unknown[]) =>
-    (await sql.rows(statement, params)).map((row) => ({ ...row }));
+    (await database.sql.rows(statement, params)).map((row) => ({ ...row }));
   // Over millions of rows the server is silent for longer than it may be at ordinary work.
-  return patiently(() => violations(query, { isThinned: true }));
+  return database.patiently(() => violations(query, { isThinned: true }));
 }
 
 function prunedRows(report: PruneReport | null): number {
