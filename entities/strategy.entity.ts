@@ -66,7 +66,14 @@ const StrategySchema = defineEntity({
   },
   indexes: [
     // The orders of the list. Partial, so that no row need be opened to see that it is not archived.
-    { name: "idx_strategies_created", properties: ["createdAt", "id"], where: listed },
+    {
+      // With the name, so that a search need open no row it does not find.
+      name: "idx_strategies_created",
+      properties: ["createdAt", "id"],
+      include: ["instanceName"],
+      where: listed,
+    },
+    { name: "idx_strategies_status", properties: ["status", "createdAt", "id"], where: listed },
     { name: "idx_strategies_name", properties: ["instanceName", "id"], where: listed },
     { name: "idx_strategies_user", properties: ["user", "createdAt", "id"], where: listed },
     {
