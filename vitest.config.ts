@@ -24,6 +24,8 @@ export default defineConfig({
   // Passed to Node as --conditions, also for require(): "import" or "module" here would break pg.
   ssr: { resolve: { conditions: ["development", "node"] } },
   test: {
+    // Half of the tests wait for clocks, heartbeats and children of their own: two files at once on two cores.
+    maxWorkers: 2,
     projects: [
       project("unit", { timeoutMs: 10_000 }),
       project("property", { timeoutMs: 60_000 }),
