@@ -29,6 +29,8 @@ interface Stage {
   kind: StoreKind;
   /** Lifetimes side by side. */
   lanes: number;
+  /** Threads for the strategies of a lane's processes; 0: they share the main one. */
+  threadsIn: (lane: number) => number;
 }
 
 /** How the program itself dies, besides over a stop that was asked for over its API. */
@@ -46,8 +48,9 @@ const CHAPTERS = 2;
 // can wait for side by side; on PGlite there is work for as many as there are cores. In the long run
 // they are as many on both, so that its chapters end on days on which there is something to sell.
 const stages: readonly Stage[] = [
-  { kind: "pglite", lanes: KILLS === 0 ? 2 : 5 },
-  { kind: "postgres", lanes: KILLS === 0 ? 3 : 5 },
+  { kind: "pglite", lanes: KILLS === 0 ? 2 : 5, threadsIn: () => 0 },
+  // Mostly as `npm start` runs there.
+  { kind: "postgres", lanes: KILLS === 0 ? 3 : 5, threadsIn: (lane) => (lane % 2 === 0 ? 1 : 0) },
 ];
 
 const table = new KillTable(BOUNDARIES, { seed: SEED, file: process.env["TROUPE_CRASH_REPORT"] });
@@ -63,10 +66,10 @@ afterAll(async () => {
   table.write();
 });
 
-describe.each(stages)("a process on $kind", ({ kind, lanes }) => {
+describe.each(stages)("a process on $kind", ({ kind, lanes: laneCount, threadsIn }) => {
   const plan = planDeaths({
     ...deathsOf(kind),
-    lanes,
+    lanes: laneCount,
     chapters: CHAPTERS,
     random: seededRandom(SEED),
   });
@@ -83,16 +86,17 @@ describe.each(stages)("a process on $kind", ({ kind, lanes }) => {
     "killed at every boundary and at any moment, it ends with the rows of an undisturbed life",
     async ({ signal }) => {
       await using quiet = await template.copy();
-      const undisturbed = new Lifetime(quiet, table, signal);
+      const undisturbed = new Lifetime(quiet, { table, signal, threads: 0 });
       await live(
         undisturbed,
         ends.map(() => ({ boot: [], work: [], control: [], leave: [] })),
         ends,
       );
       expectEventful(await undisturbed.history(), ends);
-      await sideBySide(plan, signal, async (deaths, lane) => {
+      const lanes = plan.map((deaths, lane) => ({ deaths, threads: threadsIn(lane) }));
+      await sideBySide(lanes, signal, async ({ deaths, threads }, lane) => {
         await using store = await template.copy();
-        const lifetime = new Lifetime(store, table, lane);
+        const lifetime = new Lifetime(store, { table, signal: lane, threads });
         await live(lifetime, deaths, ends);
         await lifetime.expectSameRows(undisturbed);
       });

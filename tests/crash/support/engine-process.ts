@@ -7,11 +7,12 @@ import type { LiveStrategy } from "#engine/live-store.ts";
 import type { Resident } from "#engine/resident.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { seedDemo } from "#services/demo.ts";
+import { threadCount } from "../../../src/threads.ts";
 import { createLogger, openStore, openTroupe, type Troupe } from "../../../src/troupe.ts";
 import { committedActors, type Query, violations } from "#support/invariants.ts";
 import { unaccounted } from "./accounts.ts";
 import { addHardCases } from "./hard-cases.ts";
-import type { Findings, Report, RestoredActor, ShownStrategy } from "./reports.ts";
+import type { Findings, Report, Restored, RestoredActor, ShownStrategy } from "./reports.ts";
 
 const POLL_MS = 10;
 
@@ -31,6 +32,7 @@ const orders = z.object({
 
 const given = orders.parse(JSON.parse(process.argv[2] ?? "{}"));
 const config = readConfig(process.env);
+const hasThreads = threadCount(config) > 0;
 const options = {
   config,
   logger: createLogger(config),
@@ -57,7 +59,7 @@ async function run(): Promise<void> {
   process.once("SIGTERM", () => terminated.resolve());
 
   await troupe.engine.start();
-  report({ event: "restored", actors: restored() });
+  report({ event: "restored", ...restored() });
   const done = given.mode === "run" ? play(troupe) : serve(troupe);
   await Promise.race([done, terminated.promise]);
   await troupe.engine.stop("the process ends");
@@ -85,41 +87,43 @@ async function findings({ database }: Troupe): Promise<Findings> {
   };
 }
 
-/** Every actor as it came out of the database, before its first message. */
-function watchRestored({ engine }: Troupe): () => RestoredActor[] {
-  const actors = new Map<string, RestoredActor>();
+/** Every actor as it came out of the database and was first shown, before its first message. */
+function watchRestored({ engine }: Troupe): () => Restored {
+  const actors: RestoredActor[] = [];
+  const shown = new Map<string, ShownStrategy>();
   // Strategies are shown for the first time when all are restored and no work has begun.
   engine.live.onCommit((changes) => {
-    for (const shown of changes) {
-      const { strategyId } = shown;
+    for (const strategy of changes) {
+      const { strategyId } = strategy;
+      if (shown.has(strategyId)) continue;
+      shown.set(strategyId, shownOf(strategy));
       const resident = engine.directory.strategy(strategyId);
-      if (actors.has(strategyId) || resident === undefined) continue;
-      actors.set(strategyId, actorOf(resident, shownOf(shown)));
+      if (resident !== undefined) actors.push(actorOf(resident));
     }
   });
-  return () => [...actors.values()];
+  return () => ({ actors: hasThreads ? null : actors, shown: [...shown.values()] });
 }
 
-function actorOf(
-  { context, seq, strategyId, value }: Resident,
-  shown: ShownStrategy,
-): RestoredActor {
+function actorOf({ context, seq, strategyId, value }: Resident): RestoredActor {
   const marks = { at: 0, quotes: {} };
   const { view } = valuePortfolio(context.ledger, marks, { maxLeverage: 1 });
-  return { strategyId, seq, value, context, equity: view.totalValue, cash: view.cash, shown };
+  return { strategyId, seq, value, context, equity: view.totalValue, cash: view.cash };
 }
 
 function shownOf({ strategyId, seq, cycleIndex, state, ...money }: LiveStrategy): ShownStrategy {
   return { strategyId, seq, cycleIndex, state, equity: money.totalValue, cash: money.cash };
 }
 
-/** Reports the cycles that this process committed; those of other nodes are shown here as well. */
+/**
+ * Reports the cycles that this process committed; those of other nodes are shown here as well. With
+ * threads it is taken to be the only one, for its actors cannot be asked which are its own.
+ */
 function reportWork({ engine }: Troupe): void {
   const latest = new Map<string, number>();
   let cycles = 0;
   engine.live.onCommit((changes) => {
     for (const { cycleIndex, seq, strategyId } of changes) {
-      const isOwn = engine.directory.strategy(strategyId)?.seq === seq;
+      const isOwn = hasThreads || engine.directory.strategy(strategyId)?.seq === seq;
       if (isOwn && cycleIndex > (latest.get(strategyId) ?? cycleIndex)) cycles += 1;
       latest.set(strategyId, cycleIndex);
     }

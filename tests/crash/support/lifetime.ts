@@ -22,20 +22,29 @@ const PER_REQUEST = ["roster_version"];
 /** Differ when a shutdown was cut short: what it had marked cancelled is resumed, and marked again. */
 const PER_BOOT = ["seq", "version"];
 
+export interface LifetimeOptions {
+  table: KillTable;
+  /** Ends it, with the process that runs. */
+  signal: AbortSignal;
+  /** For the strategies of its processes; 0: they share the main one. */
+  threads: number;
+}
+
 export class Lifetime {
   readonly #store: CrashStore;
   readonly #table: KillTable;
   readonly #signal: AbortSignal;
+  readonly #threads: string;
   #newest: Death | null = null;
   /** What processes showed last. */
   readonly #shown = new Map<string, ShownStrategy>();
   #hasCutShutdownShort = false;
 
-  /** `signal` ends it, with the process that runs. */
-  constructor(store: CrashStore, table: KillTable, signal: AbortSignal) {
+  constructor(store: CrashStore, { table, signal, threads }: LifetimeOptions) {
     this.#store = store;
     this.#table = table;
     this.#signal = signal;
+    this.#threads = String(threads);
   }
 
   async die(death: Kill | Later, orders: Orders, replay: string): Promise<void> {
@@ -96,7 +105,8 @@ export class Lifetime {
     environment: Readonly<Record<string, string>>,
     later?: Later,
   ): Promise<EndedRun> {
-    const settings = { ...this.#store.environment, ...environment };
+    const threads = { TROUPE_ENGINE_THREADS: this.#threads };
+    const settings = { ...this.#store.environment, ...threads, ...environment };
     await using run = startRun(orders, settings, this.#signal);
     if (later !== undefined) run.killLater(later);
     const ended = await run.ended;
@@ -115,12 +125,7 @@ export class Lifetime {
 
   #remember({ reports }: EndedRun): void {
     for (const report of reports) {
-      const shown =
-        report.event === "worked" || report.event === "finished"
-          ? report.shown
-          : report.event === "restored"
-            ? report.actors.map((actor) => actor.shown)
-            : [];
+      const shown = "shown" in report ? report.shown : [];
       for (const strategy of shown) this.#shown.set(strategy.strategyId, strategy);
     }
   }
@@ -133,29 +138,37 @@ export function checkStart({ reports, complaints }: EndedRun): Findings {
   if (opened?.event !== "opened") throw new Error(`it did not open its database:\n${complaints}`);
   expect(opened.violations).toEqual([]);
   if (restored?.event !== "restored") return opened;
-  const actors = new Map(restored.actors.map((actor) => [actor.strategyId, actor]));
+  const actors = new Map(restored.actors?.map((actor) => [actor.strategyId, actor]));
+  const shown = new Map(restored.shown.map((strategy) => [strategy.strategyId, strategy]));
   for (const committed of opened.committed) {
+    const now = resumedAtBoot(committed);
+    const strategy = shown.get(committed.id);
+    expect(strategy, `strategy ${committed.id} is not shown`).toBeDefined();
+    if (strategy !== undefined) expectShownAs(now, strategy);
+    if (restored.actors === null) continue;
     const actor = actors.get(committed.id);
     expect(actor, `strategy ${committed.id} was not restored`).toBeDefined();
-    if (actor !== undefined) expectSame(actor, committed);
+    if (actor !== undefined) expectSame(actor, now);
   }
   return opened;
 }
 
+/** At boot what a shutdown left cancelled runs again, by a commit of its own. */
+function resumedAtBoot(committed: CommittedActor): CommittedActor {
+  if (committed.value !== "cancelled") return committed;
+  return { ...committed, value: "running", seq: committed.seq + 1 };
+}
+
 function expectSame(actor: RestoredActor, committed: CommittedActor): void {
-  // At boot what a shutdown left cancelled runs again, by a commit of its own.
-  const resumed = committed.value === "cancelled" ? 1 : 0;
-  const now = {
-    strategyId: committed.id,
-    seq: committed.seq + resumed,
-    equity: committed.equity,
-    cash: committed.cash,
-  };
-  const value = resumed === 1 ? "running" : committed.value;
-  const { shown, ...restored } = actor;
-  expect(withPlainMoney(restored)).toEqual({ ...now, value, context: committed.context });
-  const { cycleIndex } = committed;
-  expect(withPlainMoney(shown)).toEqual({ ...now, state: value, cycleIndex });
+  const { id, seq, value, context, equity, cash } = committed;
+  const expected = { strategyId: id, seq, value, context, equity, cash };
+  expect(withPlainMoney(actor)).toEqual(expected);
+}
+
+function expectShownAs(committed: CommittedActor, shown: ShownStrategy): void {
+  const { id, seq, cycleIndex, equity, cash, value } = committed;
+  const expected = { strategyId: id, seq, cycleIndex, equity, cash, state: value };
+  expect(withPlainMoney(shown)).toEqual(expected);
 }
 
 /** I5: nothing that was ever shown is ahead of what is stored, or else than that. */
@@ -163,13 +176,12 @@ function expectShown(
   shown: ReadonlyMap<string, ShownStrategy>,
   stored: readonly CommittedActor[],
 ): void {
-  for (const { id, seq, cycleIndex, equity, cash, value } of stored) {
-    const strategy = shown.get(id);
+  for (const committed of stored) {
+    const strategy = shown.get(committed.id);
     if (strategy === undefined) continue;
-    expect(strategy.seq, `what was shown of strategy ${id}`).toBeLessThanOrEqual(seq);
-    if (strategy.seq < seq) continue;
-    const expected = { strategyId: id, seq, cycleIndex, equity, cash, state: value };
-    expect(withPlainMoney(strategy)).toEqual(expected);
+    const what = `what was shown of strategy ${committed.id}`;
+    expect(strategy.seq, what).toBeLessThanOrEqual(committed.seq);
+    if (strategy.seq === committed.seq) expectShownAs(committed, strategy);
   }
 }
 

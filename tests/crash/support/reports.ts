@@ -5,7 +5,7 @@ import type { CommittedActor } from "#support/invariants.ts";
 export type Report =
   | { event: "seeded"; created: number }
   | ({ event: "opened" } & Findings)
-  | { event: "restored"; actors: RestoredActor[] }
+  | ({ event: "restored" } & Restored)
   /** Cycles committed by this process so far, and what it has just begun to show. */
   | { event: "worked"; cycles: number; shown: ShownStrategy[] }
   /** Everything it shows at its end. */
@@ -21,7 +21,14 @@ export interface ShownStrategy {
   cash: string;
 }
 
-/** An actor as a process restored it, with the money it shows for it. */
+/** What a process made of the database, before it worked on it. */
+export interface Restored {
+  /** Null when they live in threads of their own and cannot be looked at. */
+  actors: RestoredActor[] | null;
+  shown: ShownStrategy[];
+}
+
+/** An actor as a process restored it. */
 export interface RestoredActor {
   strategyId: string;
   seq: number;
@@ -30,7 +37,6 @@ export interface RestoredActor {
   /** Valued at the marks it was stored with. */
   equity: string;
   cash: string;
-  shown: ShownStrategy;
 }
 
 /** The state of the database before the process began to work on it. */
