@@ -6,6 +6,7 @@ import { openClient, strategyIdOf, type Client } from "./client.ts";
 import { describe, perform, type JsonOption } from "./command.ts";
 
 interface CreateOptions extends JsonOption {
+  id?: string;
   name?: string;
   description?: string;
   balance: string;
@@ -26,6 +27,7 @@ export function createCommand(): Command {
     `strategies create momentum_regime_btc_daily --params '{"base_risk_pct": 1}' --json`,
   ])
     .argument("<definition>", "name or id of the template (see: definitions list)")
+    .option("--id <uuid>", "random, yours: asked again with the same id, it is made only once")
     .option("--name <name>", "left out: <template> - <user> - #<n>")
     .option("--description <text>")
     .option("--balance <amount>", "initial balance in quote currency", "10000")
@@ -34,11 +36,12 @@ export function createCommand(): Command {
     .option("--tag <tag...>")
     .action((definition: string, options: CreateOptions) =>
       perform(options, async (output) => {
-        const { balance, description, name, tag } = options;
+        const { balance, description, id, name, tag } = options;
         const created = await openClient().strategies.create.mutate({
           definition,
           initialBalance: balance,
           params: paramsOf(options),
+          ...(id === undefined ? {} : { strategyId: id }),
           ...(name === undefined ? {} : { name }),
           ...(description === undefined ? {} : { description }),
           ...(tag === undefined ? {} : { tags: tag }),

@@ -1,7 +1,7 @@
 // What a user can do with strategies: use cases over the stores, the same for API, CLI and seeding.
 import { decimal, type DecimalString } from "#domain/decimal.ts";
 import type { Definition } from "#domain/definition.ts";
-import { InvalidInputError, InvariantError } from "#domain/errors.ts";
+import { DomainError, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
 import { seal } from "#engine/envelope.ts";
@@ -13,13 +13,15 @@ import {
   updateStrategy,
   type ControlOutcome,
 } from "#persistence/strategy-controls.store.ts";
-import { countStrategies } from "#persistence/queries/strategies.ts";
+import { countStrategies, findStrategy } from "#persistence/queries/strategies.ts";
 import { createStrategies, type NewStrategy } from "#persistence/strategies.store.ts";
 import type { ReachBoundary } from "#ports/boundaries.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
 export interface NewStrategyRequest {
+  /** A random UUID chosen by the caller, left out: by the service. */
+  strategyId?: string;
   name: string;
   description?: string;
   /** Quote currency, > 0. */
@@ -46,6 +48,13 @@ export interface Owner {
   id: string;
   email: string;
   fullName: string;
+}
+
+export type CreateRequest = Omit<NewStrategyRequest, "name"> & { name?: string | undefined };
+
+export interface CreatedStrategy {
+  strategyId: string;
+  name: string;
 }
 
 export type StrategyService = ReturnType<typeof createStrategyService>;
@@ -76,18 +85,31 @@ export function createStrategyService(parts: StrategyServiceParts) {
     },
 
     /**
-     * Stores one new strategy, named `<template> - <user> - #<n>` unless it has a name.
-     * @throws as `createAll`
+     * Stores one new strategy, named `<template> - <user> - #<n>` unless it has a name. Asked for
+     * again with the same id, it is found, not made twice: so a caller without an answer may ask again.
+     * @throws as `createAll`; DomainError DUPLICATE when the id is that of another strategy
      */
     async create(
       definition: Definition,
       owner: Owner,
-      request: Omit<NewStrategyRequest, "name"> & { name?: string | undefined },
-    ): Promise<{ strategyId: string; name: string }> {
+      request: CreateRequest,
+    ): Promise<CreatedStrategy> {
+      const before = await createdBefore(database, { definition, owner, request });
+      if (before !== null) return before;
       const name = request.name ?? (await nextName(database, definition, owner));
       const of = { userId: owner.id, actor: owner.email };
-      const [strategyId = ""] = await this.createAll(definition, of, [{ ...request, name }]);
-      return { strategyId, name };
+      try {
+        const [strategyId = ""] = await this.createAll(definition, of, [{ ...request, name }]);
+        return { strategyId, name };
+      } catch (error) {
+        // The same request, sent twice at once: the other one was first.
+        const isTwice = error instanceof DomainError && error.code === "DUPLICATE";
+        const other = isTwice
+          ? await createdBefore(database, { definition, owner, request })
+          : null;
+        if (other !== null) return other;
+        throw error;
+      }
     },
 
     /**
@@ -151,7 +173,7 @@ function toNew(
   definition: Definition,
   { userId, request }: { userId: string; request: NewStrategyRequest },
 ): NewStrategy {
-  const id = crypto.randomUUID();
+  const id = request.strategyId ?? crypto.randomUUID();
   const initialBalance = positive(request.initialBalance);
   const { marketType } = parts.channels.get(definition.tradeChannel);
   return {
@@ -173,6 +195,28 @@ function toNew(
       stop: null,
     }),
   };
+}
+
+/** What an earlier request with the same id has made; null when there is none. */
+async function createdBefore(
+  database: Database,
+  asked: { definition: Definition; owner: Owner; request: CreateRequest },
+): Promise<CreatedStrategy | null> {
+  const { definition, owner, request } = asked;
+  const { initialBalance, strategyId } = request;
+  if (strategyId === undefined) return null;
+  const found = await findStrategy(database, strategyId);
+  if (found === null) return null;
+  // Name and params may have been edited since; these never are.
+  const isSame =
+    found.definitionId === definition.id &&
+    found.userId === owner.id &&
+    decimal(found.initialBalance).equals(positive(initialBalance));
+  if (isSame) return { strategyId, name: found.name };
+  const message = "another strategy has this id: send a new random one, or none";
+  throw new DomainError("DUPLICATE", `strategyId: ${message}`, {
+    fields: [{ field: "strategyId", message }],
+  });
 }
 
 /** Numbered by what its owner has of that template; two at a time may get the same number. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { TRPCClientError } from "@trpc/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startEngine, type ApiClient, type RunningEngine } from "#support/running-engine.ts";
@@ -40,6 +41,31 @@ describe("creating and editing", () => {
     const second = await client.strategies.create.mutate(request);
     expect(first.name).toBe("Momentum & Regime BTC, Daily - Local Operator - #1");
     expect(second.name).toBe("Momentum & Regime BTC, Daily - Local Operator - #2");
+  });
+
+  test("a creation sent again, or twice at once, with the caller's id makes one strategy", async () => {
+    const strategyId = randomUUID();
+    const request = { definition: DAILY, initialBalance: "750", strategyId };
+    const [first, twin] = await Promise.all([
+      client.strategies.create.mutate(request),
+      client.strategies.create.mutate(request),
+    ]);
+    expect(twin).toEqual(first);
+    await client.strategies.update.mutate({ strategyId, name: "Renamed since" });
+    const again = await client.strategies.create.mutate({ ...request, initialBalance: "750.00" });
+    expect(again).toEqual({ strategyId, name: "Renamed since" });
+    const found = await client.strategies.list.query({ search: "Renamed since" });
+    expect(found.items.map(({ id }) => id)).toEqual([strategyId]);
+  });
+
+  test.each([
+    ["another balance", { initialBalance: "751" }],
+    ["another template", { definition: "momentum_regime_btc_daily" }],
+  ])("an id that names another strategy already is refused: %s", async (_what, other) => {
+    const { strategyId } = await create();
+    const error = await refused(create({ strategyId, ...other }));
+    expect(error.data).toMatchObject({ domainCode: "DUPLICATE", httpStatus: 409 });
+    expect(fieldsOf(error)).toEqual(["strategyId"]);
   });
 
   test("params that differ are laid over the template's, weights by key", async () => {

@@ -119,6 +119,27 @@ describe.concurrent("a user's stop whose commit got no answer, asked for again",
   );
 });
 
+describe.concurrent("a new strategy whose commit got no answer, asked for again by its id", () => {
+  const moments = ["after", "before"] as const;
+  test.for(ALL ? moments : moments.slice(0, 1))("%s it was applied, is one", async (moment) => {
+    await using run = await startFaultyRun(template, replay, { speed: 10 });
+    const definition = "multi_agent_btc_daily";
+    const request = { definition, initialBalance: "10000", strategyId: randomUUID() };
+    const cut = run.proxy.cutAtCommit(moment, /insert into strategies\b/);
+    const { create } = run.engine.client.strategies;
+    await expect(create.mutate(request)).rejects.toThrow("the database cannot be reached");
+    await cut;
+    await vi.waitFor(async () => {
+      expect(await create.mutate(request)).toMatchObject({ strategyId: request.strategyId });
+    }, LONG);
+    await run.finished();
+    const created = "select subject_id from audit_log where action = 'strategy.create'";
+    const subjects = (await run.query(created)).map((row) => row["subject_id"]);
+    expect(subjects.filter((id) => id === request.strategyId)).toHaveLength(1);
+    await run.history();
+  });
+});
+
 test.runIf(ALL).for(THREADS)(
   "a transaction whose engine has vanished ends with the heartbeat, %i threads",
   async (threads) => {

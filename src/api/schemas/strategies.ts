@@ -24,6 +24,8 @@ export const listRequest = z
 export const createRequest = z.strictObject({
   /** Id or name. */
   definition: z.string().min(1),
+  /** A random UUID chosen by the caller: the same request sent twice makes one strategy. */
+  strategyId: id.exactOptional(),
   /** Left out: `<template> - <user> - #<n>`. */
   name: name.exactOptional(),
   description: description.exactOptional(),

@@ -170,7 +170,17 @@ export async function countStrategies(
 }
 
 /** Archived ones too. @throws NotFoundError STRATEGY_NOT_FOUND */
-export async function getStrategy({ sql }: Database, strategyId: string): Promise<StrategyRecord> {
+export async function getStrategy(database: Database, strategyId: string): Promise<StrategyRecord> {
+  const found = await findStrategy(database, strategyId);
+  if (found === null) throw new NotFoundError("STRATEGY_NOT_FOUND", `no strategy ${strategyId}`);
+  return found;
+}
+
+/** Archived ones too; null when there is none. */
+export async function findStrategy(
+  { sql }: Database,
+  strategyId: string,
+): Promise<StrategyRecord | null> {
   const [row] = await sql.rows(
     `select ${listColumns}, s.instance_params, s.params_version, s.strategy_metadata,
        d.decision_agent_class, d.trade_channel, d.trade_symbols, d.rebalance_period_minutes,
@@ -179,9 +189,7 @@ export async function getStrategy({ sql }: Database, strategyId: string): Promis
      ${source} where s.id = $1`,
     [strategyId],
   );
-  if (row === undefined) {
-    throw new NotFoundError("STRATEGY_NOT_FOUND", `no strategy ${strategyId}`);
-  }
+  if (row === undefined) return null;
   return {
     ...listItemOf(row),
     params: json(row, "instance_params"),
