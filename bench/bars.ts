@@ -1,3 +1,4 @@
+import type { Left } from "./boot.ts";
 import type { EngineMeasures, Throughput } from "./engine-measures.ts";
 import type { Round, Sample } from "./rounds.ts";
 import { median } from "./statistics.ts";
@@ -26,14 +27,22 @@ export function ratio(rounds: readonly Round[], scenario: Scenario, to: Scenario
 export function engineBars({ throughput, boots, strategies }: EngineMeasures): Bar[] {
   const bars = throughput.flatMap((measured) => throughputBars(measured, strategies));
   if (boots.length === 0) return bars;
-  const boot = median(boots.map(({ bootMs, readMs }) => bootMs - readMs)) / 1000;
+  const bootAfter = (how: Left): number => {
+    const like = boots.filter(({ after }) => after === how);
+    return median(like.map(({ bootMs, readMs }) => bootMs - readMs)) / 1000;
+  };
   const idle = median(boots.map(({ heapBytes, strategies: of }) => heapBytes / of)) / 1024;
   const steady = boots.flatMap(({ steadyHeapBytes: bytes, strategies: of }) =>
     bytes === null ? [] : [bytes / of / 1024],
   );
   return [
     ...bars,
-    atMost(2, { name: "boot beyond the read", value: boot, unit: "s" }),
+    atMost(2, {
+      name: "boot beyond the read, after a crash",
+      value: bootAfter("crash"),
+      unit: "s",
+    }),
+    atMost(2, { name: "… after a stop, resuming all", value: bootAfter("stop"), unit: "s" }),
     atMost(12, { name: "heap per idle strategy", value: idle, unit: "KB" }),
     told({ name: "heap per strategy after ticks", value: median(steady), unit: "KB" }),
   ];

@@ -13,10 +13,13 @@ const argument = z.object({
   ]),
   startAt: z.number(),
   ticks: z.number(),
+  after: z.enum(["stop", "crash"]),
+  leave: z.enum(["stop", "crash"]),
 });
 
-async function measure(): Promise<BootMeasure> {
-  const { place, startAt, ticks } = argument.parse(JSON.parse(process.argv[2] ?? ""));
+const { after, leave, place, startAt, ticks } = argument.parse(JSON.parse(process.argv[2] ?? ""));
+
+async function measure(): Promise<void> {
   await using store = await openPlace(place);
   // A read before: cold caches of the server would count for whoever comes first.
   await readAll();
@@ -31,8 +34,10 @@ async function measure(): Promise<BootMeasure> {
   const heapBytes = heapUsed() - emptyHeap;
   if (ticks > 0) await runTicks(stage, { ticks, strategies });
   const steadyHeapBytes = ticks > 0 ? heapUsed() - emptyHeap : null;
+  const measured = { after, strategies, readMs, bootMs, heapBytes, steadyHeapBytes };
+  console.log(JSON.stringify(measured satisfies BootMeasure));
+  if (leave === "crash") process.exit();
   await stage.engine.stop("measured");
-  return { strategies, readMs, bootMs, heapBytes, steadyHeapBytes };
 
   async function readAll(): Promise<void> {
     await store.database.sql.rows(
@@ -45,4 +50,4 @@ async function measure(): Promise<BootMeasure> {
   }
 }
 
-console.log(JSON.stringify(await measure()));
+await measure();

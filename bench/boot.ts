@@ -4,7 +4,13 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import type { Place } from "./stage.ts";
 
+const left = z.enum(["stop", "crash"]);
+
+/** How the process before left the database: a stop leaves every strategy to be resumed, by a commit. */
+export type Left = z.infer<typeof left>;
+
 const measure = z.object({
+  after: left,
   strategies: z.number(),
   /** One statement that reads the same rows, ms. */
   readMs: z.number(),
@@ -19,15 +25,17 @@ const measure = z.object({
 export type BootMeasure = z.infer<typeof measure>;
 
 const CHILD = fileURLToPath(new URL("boot-child.ts", import.meta.url));
-const BOOTS = 3;
+const LEAVES: readonly Left[] = ["stop", "stop", "crash", "crash", "crash", "stop"];
 const TICKS_OF_LAST = 3;
 
-/** Starts the engine again and again in a fresh process on a database nobody has open. */
+/** Starts the engine again and again in a fresh process on a database that was left by a stop. */
 export async function measureBoots(place: Place, startAt: number): Promise<BootMeasure[]> {
   const boots: BootMeasure[] = [];
-  for (let boot = 1; boot <= BOOTS; boot += 1) {
-    const ticks = boot === BOOTS ? TICKS_OF_LAST : 0;
-    boots.push(await measureBoot({ place, startAt, ticks }));
+  let after: Left = "stop";
+  for (const [boot, leave] of LEAVES.entries()) {
+    const ticks = boot === LEAVES.length - 1 ? TICKS_OF_LAST : 0;
+    boots.push(await measureBoot({ place, startAt, ticks, after, leave }));
+    after = leave;
   }
   return boots;
 }
