@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { DomainError } from "#domain/errors.ts";
 import type { Database } from "./database.ts";
 import { flag } from "./rows.ts";
@@ -5,11 +6,16 @@ import { sqlOf } from "./sql.ts";
 
 // Any fixed number, beside the one of migrations.
 const RETENTION_LOCK = 7_420_003;
+/** Well before a silent connection is taken for dead. */
+const SIGN_OF_LIFE_MS = 1_000;
 
 /** Databases this process prunes; PGlite has one process and one connection, so this is all it needs. */
 const heldHere = new WeakSet<Database>();
 
 export interface RetentionLock {
+  /** Aborted when the lock is gone before its time: another prune may begin. */
+  lost: AbortSignal;
+  /** @throws DomainError PORT_UNAVAILABLE when it was lost */
   release(): Promise<void>;
 }
 
@@ -24,6 +30,7 @@ export async function takeRetentionLock(database: Database): Promise<RetentionLo
   try {
     const server = database.kind === "postgres" ? await lockOnServer(database) : null;
     return {
+      lost: server?.lost ?? new AbortController().signal,
       async release() {
         heldHere.delete(database);
         await server?.release();
@@ -37,21 +44,28 @@ export async function takeRetentionLock(database: Database): Promise<RetentionLo
 
 async function lockOnServer({ orm }: Database): Promise<RetentionLock> {
   const locked = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
+  const released = new AbortController();
+  const lost = new AbortController();
   const kysely = orm.driver.getConnection().getClient();
   const session = kysely.connection().execute(async (connection) => {
     const sql = sqlOf(() => connection);
     const [row = {}] = await sql.rows(`select pg_try_advisory_lock(${RETENTION_LOCK}) as taken`);
     if (!flag(row, "taken")) throw taken();
     locked.resolve();
-    await released.promise;
-    // A connection that is gone has let go of it already.
+    while (!released.signal.aborted) {
+      await pause(SIGN_OF_LIFE_MS, undefined, { signal: released.signal }).catch(() => undefined);
+      await sql.rows("select 1");
+    }
     await sql.rows(`select pg_advisory_unlock(${RETENTION_LOCK})`);
+  });
+  session.catch(() => {
+    lost.abort();
   });
   await Promise.race([locked.promise, session]);
   return {
+    lost: lost.signal,
     async release() {
-      released.resolve();
+      released.abort();
       await session;
     },
   };

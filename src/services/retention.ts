@@ -113,7 +113,8 @@ export function createRetentionService({ database, timer }: RetentionParts) {
         };
         await record(database, { ...request, report, action: "start" });
         const stop = new AbortController();
-        const prune = { database, timer, report, definitions, signal: stop.signal };
+        const signal = AbortSignal.any([stop.signal, lock.lost]);
+        const prune = { database, timer, report, definitions, signal };
         running = { stop, ended: toItsEnd(prune, lock) };
         return structuredClone(report);
       } catch (error) {
