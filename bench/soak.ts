@@ -48,7 +48,9 @@ async function main(): Promise<void> {
   const minutes = (performance.now() - startedAt) / MINUTE_MS;
   console.log(`${samples.at(-1)?.cycles} cycles, ${minutes.toFixed(1)} minutes in all`);
   if (options.json !== null) await writeJson(options, { samples, pruned, verdicts, broken });
-  if (verdicts.some(({ isKept }) => !isKept) || (broken?.length ?? 0) > 0) process.exitCode = 1;
+  const hasPruned = pruned === null || pruned.phase === "done";
+  const isSound = verdicts.every(({ isKept }) => isKept) && (broken ?? []).length === 0;
+  if (!hasPruned || !isSound) process.exitCode = 1;
 }
 
 /** The stage with steps of a period instead of a day. */
