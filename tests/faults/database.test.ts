@@ -15,10 +15,9 @@ import {
 } from "./support/faulty-run.ts";
 import { NETWORK_FAULTS } from "./support/network-faults.ts";
 import {
-  deadlock,
   DEADLOCK_TIMEOUT,
-  holdShards,
   OPEN_TRANSACTIONS,
+  SecondSession,
   WAITING,
 } from "./support/second-session.ts";
 
@@ -194,11 +193,14 @@ describe.concurrent("an error of the transaction is no error of a strategy", () 
   });
 
   test("another session deadlocks with a commit", async () => {
+    await using session = new SecondSession();
     await using run = await startFaultyRun(template, replay, {
-      speed: 1,
-      prepare: (query) => setDefault(query, DEADLOCK_TIMEOUT),
+      prepare: async (query, databaseUrl) => {
+        await setDefault(query, DEADLOCK_TIMEOUT);
+        await session.hold(databaseUrl, "a strategy");
+      },
     });
-    await deadlock(run.databaseUrl);
+    await session.deadlock();
     await expectSameEnd(run, reference);
     const deadlocked = expect.stringContaining("deadlock detected (40P01)");
     expect(run.log).toContainEqual(expect.objectContaining({ error: deadlocked }));
@@ -208,11 +210,14 @@ describe.concurrent("an error of the transaction is no error of a strategy", () 
   test.runIf(ALL).for(["lock_timeout", "statement_timeout"])(
     "another session holds the shards for longer than the %s",
     async (timeout) => {
+      await using session = new SecondSession();
       await using run = await startFaultyRun(template, replay, {
-        speed: 10,
-        prepare: (query) => setDefault(query, `${timeout} = '500ms'`),
+        prepare: async (query, databaseUrl) => {
+          await setDefault(query, `${timeout} = '500ms'`);
+          await session.hold(databaseUrl, "the shards");
+        },
       });
-      await holdShards(run.databaseUrl, 3_000);
+      await session.letGoAfter(3_000);
       await expectSameEnd(run, reference);
       const why = expect.stringContaining("canceling statement due to");
       expect(run.log).toContainEqual(expect.objectContaining({ error: why }));

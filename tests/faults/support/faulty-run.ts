@@ -40,7 +40,7 @@ export interface FaultyRunOptions extends Pick<
   "speed" | "settings" | "environment"
 > {
   /** Done to the database before the engine is opened on it. */
-  prepare?: (query: Query) => Promise<void>;
+  prepare?: (query: Query, databaseUrl: string) => Promise<void>;
   /** Threads that strategies run in; 0, the main one, unless told. */
   threads?: number;
 }
@@ -54,8 +54,8 @@ export async function startFaultyRun(
   const resources = new AsyncDisposableStack();
   const store = resources.use(await template.copy());
   const query = liveQuery(store);
-  await prepare?.(query);
   const databaseUrl = store.environment["DATABASE_URL"] ?? "";
+  await prepare?.(query, databaseUrl);
   const proxy = resources.use(await startTcpProxy(databaseUrl));
   const log: LogLine[] = [];
   const engine = resources.use(

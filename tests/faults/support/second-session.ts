@@ -17,43 +17,63 @@ export const OPEN_TRANSACTIONS = `
 /** How long the engine's sessions may wait before the server looks for a deadlock, which it does once. */
 export const DEADLOCK_TIMEOUT = "deadlock_timeout = '2s'";
 
+const LOCK_STRATEGY = "select id from strategies order by id limit 1 for update";
+const LOCK_SHARDS = "select id from shards for update";
+
+// Not from pg_stat_activity: within a transaction that knows only the sessions there were at first.
 const WAITING_FOR_ME = `
-  select pid from pg_stat_activity
-  where datname = current_database() and pg_backend_pid() = any(pg_blocking_pids(pid))`;
+  select pid from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))`;
 
 /**
- * Takes one strategy's row, waits until the engine wants it, then wants what the engine holds: the
- * server ends one of the two, and this one is the more patient.
+ * A session beside the engine's. What it is to hold it takes before the engine starts, so that no
+ * tick is over before it comes.
  */
-export async function deadlock(databaseUrl: string): Promise<void> {
-  await inSession(databaseUrl, async (session) => {
-    await session.query("set deadlock_timeout = '60s'");
-    await session.query("begin");
-    await session.query("select id from strategies order by id limit 1 for update");
-    await vi.waitFor(async () => {
-      expect((await session.query(WAITING_FOR_ME)).rows).not.toEqual([]);
-    }, LONG);
-    await session.query("select id from shards for update");
-    await session.query("rollback");
-  });
-}
+export class SecondSession implements AsyncDisposable {
+  #client: pg.Client | null = null;
 
-/** Keeps every shard's row to itself for a while. */
-export async function holdShards(databaseUrl: string, ms: number): Promise<void> {
-  await inSession(databaseUrl, async (session) => {
-    await session.query("begin");
-    await session.query("select id from shards for update");
+  async hold(databaseUrl: string, what: "a strategy" | "the shards"): Promise<void> {
+    this.#client = new pg.Client({ connectionString: databaseUrl });
+    // When the test fails, its database goes before this session does.
+    this.#client.on("error", () => undefined);
+    await this.#client.connect();
+    await this.#query("set deadlock_timeout = '60s'");
+    await this.#query("begin");
+    await this.#query(what === "a strategy" ? LOCK_STRATEGY : LOCK_SHARDS);
+  }
+
+  /**
+   * With a strategy in hand: waits until the engine wants it, then wants what the engine holds. The
+   * server ends one of the two, and this one is the more patient.
+   */
+  async deadlock(): Promise<void> {
+    await this.#untilWanted();
+    await this.#query(LOCK_SHARDS);
+    await this.#letGo();
+  }
+
+  /** Keeps what it holds for so long after the engine has come to want it. */
+  async letGoAfter(ms: number): Promise<void> {
+    await this.#untilWanted();
     await sleep(ms);
-    await session.query("rollback");
-  });
-}
+    await this.#letGo();
+  }
 
-async function inSession(url: string, work: (session: pg.Client) => Promise<void>): Promise<void> {
-  const session = new pg.Client({ connectionString: url });
-  await session.connect();
-  try {
-    await work(session);
-  } finally {
-    await session.end();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#letGo();
+  }
+
+  /** Ends it, which rolls back what it has open. */
+  async #letGo(): Promise<void> {
+    await this.#client?.end();
+    this.#client = null;
+  }
+
+  async #untilWanted(): Promise<void> {
+    await vi.waitFor(async () => expect(await this.#query(WAITING_FOR_ME)).not.toEqual([]), LONG);
+  }
+
+  async #query(statement: string): Promise<unknown[]> {
+    if (this.#client === null) throw new Error("it holds nothing yet");
+    return (await this.#client.query(statement)).rows;
   }
 }
