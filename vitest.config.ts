@@ -24,7 +24,7 @@ export default defineConfig({
   // Passed to Node as --conditions, also for require(): "import" or "module" here would break pg.
   ssr: { resolve: { conditions: ["development", "node"] } },
   test: {
-    // Half of the tests wait for clocks, heartbeats and children of their own: two files at once on two cores.
+    // Two files at once, on two cores too: many tests wait for clocks, heartbeats and child processes.
     maxWorkers: 2,
     projects: [
       project("unit", { timeoutMs: 10_000 }),

@@ -1,7 +1,7 @@
 // Run by boot.ts in a process of its own: opens the database as a restarted node would, and says how
 // long it takes until the first tick can run and what the restored strategies weigh.
 import { z } from "zod";
-import type { BootMeasure } from "./boot.ts";
+import { type BootMeasure, left } from "./boot.ts";
 import { heapUsed } from "./heap.ts";
 import { openPlace, setStage } from "./stage.ts";
 import { runTicks } from "./whole-engine.ts";
@@ -13,8 +13,8 @@ const argument = z.object({
   ]),
   startAt: z.number(),
   ticks: z.number(),
-  after: z.enum(["stop", "crash"]),
-  leave: z.enum(["stop", "crash"]),
+  after: left,
+  leave: left,
 });
 
 const { after, leave, place, startAt, ticks } = argument.parse(JSON.parse(process.argv[2] ?? ""));

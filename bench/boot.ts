@@ -4,9 +4,8 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import type { Place } from "./stage.ts";
 
-const left = z.enum(["stop", "crash"]);
-
-/** How the process before left the database: a stop leaves every strategy to be resumed, by a commit. */
+/** How a process leaves the database: after a stop the next one resumes every strategy, by a commit. */
+export const left = z.enum(["stop", "crash"]);
 export type Left = z.infer<typeof left>;
 
 const measure = z.object({

@@ -5,6 +5,9 @@ import { createPostgresDatabase } from "#support/databases.ts";
 
 const SILENCE_MS = 1_500;
 const BUSY = { code: "PRUNE_RUNNING" };
+/** Of this database: others of the server have their own. */
+const HOLDERS = `from pg_locks l join pg_stat_activity a using (pid)
+  where l.locktype = 'advisory' and a.datname = current_database()`;
 
 let server: Awaited<ReturnType<typeof createPostgresDatabase>>;
 let here: Database;
@@ -39,8 +42,7 @@ test("is kept for longer than a connection may be silent, and then given back", 
 
 test("that is lost with its connection is known to be, and another may be taken", async () => {
   const lock = await takeRetentionLock(here);
-  const holders = "from pg_locks where locktype = 'advisory'";
-  await elsewhere.sql.rows(`select pg_terminate_backend(pid) ${holders}`);
+  await elsewhere.sql.rows(`select pg_terminate_backend(l.pid) ${HOLDERS}`);
   await vi.waitFor(() => expect(lock.lost.aborted).toBe(true), { timeout: 5_000 });
   await expect(lock.release()).rejects.toMatchObject({ code: "PORT_UNAVAILABLE" });
   const next = await takeRetentionLock(here);
@@ -51,7 +53,7 @@ test("that is lost with its connection is known to be, and another may be taken"
 async function heldForMs(): Promise<number> {
   const [row] = await elsewhere.sql.rows(
     `select extract(epoch from clock_timestamp() - a.backend_start) * 1000 as ms
-     from pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory'`,
+     ${HOLDERS}`,
   );
   return Number(row?.["ms"]);
 }

@@ -175,6 +175,30 @@ describe.each(storeKinds)("on %s", (kind) => {
     });
   });
 
+  test.runIf(kind === "postgres")(
+    "a prune that loses its lock says so, and another can begin",
+    async () => {
+      await wipe(store);
+      const { database } = store;
+      const { definition, strategyIds } = await populate(database, { count: 2 });
+      await forgeTick(database, { definitionId: definition.id, at: Date.UTC(2024, 0, 1) });
+      await forgeCycles(database, {
+        strategyIds,
+        times: everyTenMinutes(Date.UTC(2023, 0, 1), 3_000),
+      });
+      const retention = createRetentionService({ database, timer: systemTimer });
+      const request = { keep: "1h", actor: "test", dryRun: true };
+      await retention.start(request);
+      await database.sql.rows(
+        `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+       where l.locktype = 'advisory' and d.datname = current_database()`,
+      );
+      const lost = await endOf(retention);
+      expect(lost).toMatchObject({ phase: "failed", error: { code: "PORT_UNAVAILABLE" } });
+      expect(await pruneWith(retention, request)).toMatchObject({ phase: "done", error: null });
+    },
+  );
+
   describe("of a forged history, a prune", () => {
     // Whole from the 3rd, 10:00 on; hourly from the 2nd on; daily before.
     const KEEP = { keep: "24h", keepHourly: "48h", actor: "test" };
