@@ -10,8 +10,11 @@ import {
   startEngine,
   wipe,
 } from "#support/engine.ts";
-import { violations } from "#support/invariants.ts";
+import { differences, historyOf, violations } from "#support/invariants.ts";
 import { openTestStore, storeKinds, type TestStore } from "#support/test-store.ts";
+import { liveQuery, seededTemplate } from "../crash/support/crash-stores.ts";
+import { runToEnd } from "../crash/support/engine-run.ts";
+import { openReplays } from "../crash/support/replays.ts";
 
 const kinds = process.env["TROUPE_FAULTS"] === "all" ? storeKinds : (["postgres"] as const);
 const HOUR = 3_600_000;
@@ -179,4 +182,34 @@ describe.each(kinds)("a machine's clock on %s", (kind) => {
     );
     return ticks.map(({ scheduled_for: at }) => (Date.parse(String(at)) - FIRST_TICK) / PERIOD_MS);
   }
+});
+
+test("where clocks are put forward for summer, process and server store what they store in UTC", async () => {
+  // The replay begins in March 2018; New York's clocks went forward on the 11th.
+  const TICKS = 12;
+  const zone = "America/New_York";
+  await using replays = await openReplays();
+  await using template = await seededTemplate("postgres", { shardSize: 4 });
+  const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS) };
+  await using utc = await template.copy();
+  await runToEnd({ mode: "run" }, { ...utc.environment, ...replay });
+
+  await using local = await template.copy();
+  const query = liveQuery(local);
+  const [row] = await query("select current_database() as name");
+  const database = `alter database ${String(row?.["name"])}`;
+  await query(`${database} set timezone = '${zone}'`);
+  await runToEnd({ mode: "run" }, { ...local.environment, ...replay, TZ: zone });
+  await query(`${database} reset timezone`);
+
+  const [inUtc, inZone] = [
+    await utc.inspect((ask) => historyOf(ask)),
+    await local.inspect((ask) => historyOf(ask)),
+  ];
+  const days = (inUtc["ticks"] ?? []).map((tick) =>
+    String(JSON.parse(tick).scheduled_for).slice(0, 10),
+  );
+  expect(days).toEqual(expect.arrayContaining(["2018-03-11", "2018-03-12"]));
+  expect(inUtc["strategy_compose_cycles"]).toHaveLength(12 * TICKS);
+  expect(differences(inUtc, inZone)).toEqual([]);
 });
