@@ -1,6 +1,6 @@
 // Run by engines.ts: one engine in a process of its own, stepped from one tick to the next by its parent.
 import { z } from "zod";
-import { ShardHost } from "#engine/shard-host.ts";
+import { ShardHost } from "#engine/shard/shard-host.ts";
 import type { EngineFigures } from "./engine-figures.ts";
 import { openPlace, setStage, START_AT } from "./stage.ts";
 

@@ -1,10 +1,10 @@
 // A long past, made of what the strategies really did: the rows of some ticks are stored again and
 // again, with new ids and so many days apart, until there are as many cycles as asked for.
-import { seal, unseal } from "#engine/envelope.ts";
-import { batchOf } from "#persistence/batch.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { batchOf } from "#persistence/hot/batch.ts";
 import type { Database } from "#persistence/database.ts";
 import { number, text } from "#persistence/rows.ts";
-import { envelopeColumns, envelopeOf } from "#persistence/shards.store.ts";
+import { envelopeColumns, envelopeOf } from "#persistence/hot/shards.store.ts";
 import type { SqlTransaction } from "#persistence/sql.ts";
 
 const TABLES = [

@@ -2,8 +2,8 @@
 // sent by the bare driver. Nothing of the engine runs.
 import type { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { membersParams, storeMembers } from "#persistence/cycle-rows.ts";
-import { moveVersion } from "#persistence/journal.ts";
+import { membersParams, storeMembers } from "#persistence/hot/cycle-rows.ts";
+import { moveVersion } from "#persistence/hot/journal.ts";
 import type { Forge } from "./forge.ts";
 import type { RecordedCommit } from "./recorder.ts";
 

@@ -8,10 +8,10 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry } from "#agents/registry.ts";
 import { readConfig, type Config } from "#config/config.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
-import { DEFAULT_SETTINGS, type EnginePorts } from "#engine/engine-parts.ts";
+import { DEFAULT_SETTINGS, type EnginePorts } from "#engine/dependencies.ts";
 import { Engine } from "#engine/engine.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { createJournal } from "#persistence/journal.ts";
+import { createJournal } from "#persistence/hot/journal.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
 import { createLogger, openStore, type OpenStore } from "../src/troupe.ts";
 import { shardThreads, slotsFor } from "../src/threads.ts";
@@ -90,7 +90,7 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
     observe: (request) => observeMarket({ feed, ...request }),
     candles: (symbol, at, count) => feed.candles(symbol, at, count),
     logger,
-    reach: () => undefined,
+    failpoint: () => undefined,
     watch: store.watch,
     settings,
     threads,

@@ -4,7 +4,7 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { startThread } from "#adapters/worker-thread.ts";
 import type { Config } from "#config/config.ts";
 import { InvalidInputError } from "#domain/errors.ts";
-import type { EnginePorts, EngineSettings } from "#engine/engine-parts.ts";
+import type { EnginePorts, EngineSettings } from "#engine/dependencies.ts";
 import type { FromThread, ToThread } from "#engine/threads/messages.ts";
 import { ShardThreads } from "#engine/threads/shard-threads.ts";
 
@@ -20,7 +20,7 @@ export interface ShardThreadOptions extends Pick<EnginePorts, "clock" | "logger"
   config: Config;
 }
 
-const PROGRAM = new URL("./shard-thread.ts", import.meta.url);
+const PROGRAM = new URL("./shard-thread-main.ts", import.meta.url);
 
 /** Shards under way at a time: while some compute, others wait for the database. */
 export function slotsFor(threads: number): number {

@@ -17,14 +17,14 @@ import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
 import { InvalidInputError } from "#domain/errors.ts";
 import { Engine } from "#engine/engine.ts";
-import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
+import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
 import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { createJournal } from "#persistence/journal.ts";
+import { createJournal } from "#persistence/hot/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
-import { syncRegistries } from "#persistence/registries.store.ts";
-import { BOUNDARIES, passBy, type ReachBoundary } from "#ports/boundaries.ts";
+import { syncRegistries } from "#persistence/repositories/registries.store.ts";
+import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
@@ -41,7 +41,7 @@ export interface OpenStore extends AsyncDisposable {
   database: Database;
   queue: WorkQueue;
   services: Services;
-  reach: ReachBoundary;
+  failpoint: OnFailpoint;
   watch: DatabaseWatch;
 }
 
@@ -72,7 +72,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
   const { config, logger, shardSize } = options;
   const { agents, channels, decisions } = registriesOf(options);
   const resources = new AsyncDisposableStack();
-  const reach = boundaryOf(config);
+  const failpoint = failpointsOf(config);
   try {
     const database = await openConfigured(config, resources);
     await migrate(database);
@@ -96,7 +96,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       decisions,
       channels,
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
-      reach,
+      failpoint,
       watch,
       timer: systemTimer,
     });
@@ -109,7 +109,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       database,
       queue,
       services,
-      reach,
+      failpoint,
       watch,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
@@ -131,19 +131,19 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
     ...options.settings,
   };
   try {
-    const engineStore = createEngineStore(store.database, store.queue, store.reach);
+    const engineStore = createEngineStore(store.database, store.queue, store.failpoint);
     const clock = await openClock(config, feed, engineStore);
     const engine = new Engine({
       clock,
       timer: systemTimer,
       store: engineStore,
-      journal: createJournal(store.database, store.reach),
+      journal: createJournal(store.database, store.failpoint),
       queue: store.queue,
       ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
       candles: (symbol, at, count) => feed.candles(symbol, at, count),
       logger,
-      reach: store.reach,
+      failpoint: store.failpoint,
       watch: store.watch,
       settings,
       threads: shardThreads({ count, config, settings, clock, logger }),
@@ -220,15 +220,15 @@ async function openClock(
 }
 
 /** Kills this process where `TROUPE_CRASH_AT` says; each thread counts for itself. */
-export function boundaryOf({ crashAt }: Config): ReachBoundary {
-  if (crashAt === undefined) return passBy;
-  if (!BOUNDARIES.some((boundary) => boundary === crashAt.boundary)) {
-    const message = `TROUPE_CRASH_AT: expected one of ${BOUNDARIES.join(", ")}, was ${crashAt.boundary}`;
+export function failpointsOf({ crashAt }: Config): OnFailpoint {
+  if (crashAt === undefined) return noFailpoints;
+  if (!FAILPOINTS.some((failpoint) => failpoint === crashAt.failpoint)) {
+    const message = `TROUPE_CRASH_AT: expected one of ${FAILPOINTS.join(", ")}, was ${crashAt.failpoint}`;
     throw new InvalidInputError("INVALID_CONFIG", message);
   }
   let left = crashAt.occurrence;
-  return (boundary) => {
-    if (boundary !== crashAt.boundary) return;
+  return (failpoint) => {
+    if (failpoint !== crashAt.failpoint) return;
     left -= 1;
     if (left === 0) process.kill(process.pid, crashAt.signal);
   };

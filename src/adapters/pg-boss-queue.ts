@@ -24,7 +24,7 @@ import {
 } from "./pg-boss/boss.ts";
 import { repairMoments } from "./pg-boss/clock-repair.ts";
 import { withDeadline } from "./pg-boss/deadline.ts";
-import { Pump } from "./pg-boss/pump.ts";
+import { Worker } from "./pg-boss/worker.ts";
 import { releaseClaim } from "./pg-boss/release.ts";
 
 export type { QueueDatabase, QueueLogger, QueueTuning };
@@ -60,7 +60,7 @@ class PgBossQueue implements WorkQueue {
   readonly #logger: QueueLogger;
   readonly #watch: DatabaseWatch;
   readonly #boss: PgBoss;
-  readonly #pumps = new Map<QueueName, Pump>();
+  readonly #workers = new Map<QueueName, Worker>();
   #state: "new" | "open" | "draining" | "closed" = "new";
   #unlisten: (() => Promise<void>) | null = null;
   #chores: NodeJS.Timeout | undefined;
@@ -107,18 +107,18 @@ class PgBossQueue implements WorkQueue {
 
   run(queue: QueueName, slots: number, handler: (claim: Claim) => Promise<void>): void {
     this.#assertOpen();
-    if (this.#pumps.has(queue)) throw new InvariantError(`queue ${queue} has a handler already`);
-    const pump = {
+    if (this.#workers.has(queue)) throw new InvariantError(`queue ${queue} has a handler already`);
+    const worker = {
       boss: this.#boss,
       tuning: this.#tuning,
       logger: this.#logger,
       watch: this.#watch,
     };
-    this.#pumps.set(queue, new Pump({ ...pump, queue, slots, handler }));
+    this.#workers.set(queue, new Worker({ ...worker, queue, slots, handler }));
   }
 
   wake(queue: QueueName): void {
-    this.#pumps.get(queue)?.wake();
+    this.#workers.get(queue)?.wake();
   }
 
   async stop(drainMs: number): Promise<void> {
@@ -126,7 +126,7 @@ class PgBossQueue implements WorkQueue {
     this.#state = "draining";
     clearInterval(this.#chores);
     // Handlers that are let finish may still send.
-    await Promise.all([...this.#pumps.values()].map((pump) => pump.stop(drainMs)));
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(drainMs)));
     this.#state = "closed";
     await this.#unlisten?.();
     await this.#boss.stop({ graceful: false });

@@ -6,7 +6,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import { DomainError } from "#domain/errors.ts";
 import { assertLoopback, refusal } from "./guard.ts";
 import { appRouter } from "./router.ts";
-import type { ApiParts } from "./trpc.ts";
+import type { ApiDependencies } from "./trpc.ts";
 
 const BASE_PATH = "/trpc";
 /** Far above any request of ours: params and names. */
@@ -28,7 +28,7 @@ export interface ApiServer extends AsyncDisposable {
  * @throws DomainError INVALID_CONFIG for an address that others can reach, or a port that is taken
  */
 export async function startApi(
-  parts: ApiParts,
+  dependencies: ApiDependencies,
   { host, port }: { host: string; port: number },
 ): Promise<ApiServer> {
   assertLoopback(host);
@@ -36,12 +36,12 @@ export async function startApi(
     router: appRouter,
     basePath: `${BASE_PATH}/`,
     maxBodySize: MAX_BODY_BYTES,
-    createContext: () => ({ ...parts, drained: () => Promise.resolve() }),
+    createContext: () => ({ ...dependencies, drained: () => Promise.resolve() }),
   });
   const server = createServer((request, response) => {
-    void answer(request, response, { parts, procedures });
+    void answer(request, response, { dependencies, procedures });
   });
-  const sockets = acceptSockets(server, parts);
+  const sockets = acceptSockets(server, dependencies);
   await listen(server, host, port);
   const close = () => closeAll(server, sockets);
   return { url: urlOf(server, host), close, [Symbol.asyncDispose]: close };
@@ -50,7 +50,10 @@ export async function startApi(
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { parts, procedures }: { parts: ApiParts; procedures: ReturnType<typeof createHTTPHandler> },
+  {
+    dependencies,
+    procedures,
+  }: { dependencies: ApiDependencies; procedures: ReturnType<typeof createHTTPHandler> },
 ): Promise<void> {
   const refused = refusal(request);
   if (refused !== null) {
@@ -63,16 +66,19 @@ async function answer(
   } else if (path === "/healthz") {
     send(response, 200, { status: "ok" });
   } else if (path === "/readyz") {
-    await sendReadiness(response, parts);
+    await sendReadiness(response, dependencies);
   } else {
     const message = `expected ${BASE_PATH}/<procedure>, /healthz or /readyz, was ${path}`;
     refuse(response, { code: "NOT_FOUND", httpStatus: 404, message });
   }
 }
 
-async function sendReadiness(response: ServerResponse, parts: ApiParts): Promise<void> {
-  const { phase } = parts.monitor;
-  const checks = await parts.services.health.checks();
+async function sendReadiness(
+  response: ServerResponse,
+  dependencies: ApiDependencies,
+): Promise<void> {
+  const { phase } = dependencies.monitor;
+  const checks = await dependencies.services.health.checks();
   const isReady = phase === "running" && checks.every(({ ok }) => ok);
   send(response, isReady ? 200 : 503, {
     status: isReady ? "ready" : "not ready",
@@ -101,7 +107,7 @@ interface Sockets {
   announceClose(): void;
 }
 
-function acceptSockets(server: Server, parts: ApiParts): Sockets {
+function acceptSockets(server: Server, dependencies: ApiDependencies): Sockets {
   const socketServer = new WebSocketServer({ noServer: true, maxPayload: MAX_BODY_BYTES });
   server.on("upgrade", (request, socket, head) => {
     const [path] = (request.url ?? "").split("?");
@@ -119,7 +125,7 @@ function acceptSockets(server: Server, parts: ApiParts): Sockets {
     wss: socketServer,
     router: appRouter,
     keepAlive: { enabled: true },
-    createContext: ({ res }) => ({ ...parts, drained: () => drained(res) }),
+    createContext: ({ res }) => ({ ...dependencies, drained: () => drained(res) }),
   });
   return { server: socketServer, announceClose: handler.broadcastReconnectNotification };
 }

@@ -13,14 +13,14 @@ export interface ApiLogger {
 }
 
 /** What procedures work with, the same for every request. */
-export interface ApiParts {
+export interface ApiDependencies {
   services: Services;
   monitor: EngineMonitor;
   changes: ChangeFeed;
   logger: ApiLogger;
 }
 
-export interface Context extends ApiParts {
+export interface Context extends ApiDependencies {
   /** Resolves when the client has taken what was sent to it: a slow one must not fill memory. */
   drained(): Promise<void>;
 }

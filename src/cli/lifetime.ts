@@ -1,4 +1,4 @@
-import type { Face } from "./face.ts";
+import type { Renderer } from "./renderer.ts";
 import { EXIT } from "./problem.ts";
 import { waitForEnd } from "./signals.ts";
 
@@ -16,7 +16,7 @@ export type Launch = (resources: AsyncDisposableStack, ending: AbortSignal) => P
  * @throws what the launch failed of, once what it had opened is closed
  */
 export async function liveUntilSignal(
-  face: Pick<Face, "note" | "close">,
+  renderer: Pick<Renderer, "note" | "close">,
   launch: Launch,
 ): Promise<number> {
   const ending = new AbortController();
@@ -31,16 +31,16 @@ export async function liveUntilSignal(
     ),
   ]);
   ending.abort();
-  face.close();
-  if (reason !== null) face.note(`${reason}: finishing work under way, selling nothing …`);
+  renderer.close();
+  if (reason !== null) renderer.note(`${reason}: finishing work under way, selling nothing …`);
   // A launch under way is waited for: what it opens meanwhile has to be closed too.
   const closed = closeAfter(launched, resources);
   try {
     if (await isDoneWithin(STOP_MS, closed)) {
-      face.note("stopped, nothing sold: strategies go on from here");
+      renderer.note("stopped, nothing sold: strategies go on from here");
       return EXIT.done;
     }
-    face.note(`not stopped within ${STOP_MS / 1000} s, cut short: what is committed is safe`);
+    renderer.note(`not stopped within ${STOP_MS / 1000} s, cut short: what is committed is safe`);
     return EXIT.failed;
   } finally {
     // Whatever still hangs must not keep the process: its exit code is set by then.

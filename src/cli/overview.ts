@@ -1,5 +1,5 @@
 import { decimal, type DecimalString } from "#domain/decimal.ts";
-import type { LiveStrategy } from "#engine/live-store.ts";
+import type { LiveStrategy } from "#engine/live/live-store.ts";
 import type { EngineMonitor, MarketPosition, Progress, Totals } from "#services/engine-monitor.ts";
 import { returnOf } from "./format.ts";
 

@@ -8,7 +8,12 @@ import type { RecoveryReport } from "#engine/engine.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
 import { createLogger, openTroupe, type OpenOptions } from "../troupe.ts";
-import { createJsonFace, createPlainFace, createTableFace, type Face } from "./face.ts";
+import {
+  createJsonRenderer,
+  createPlainRenderer,
+  createTableRenderer,
+  type Renderer,
+} from "./renderer.ts";
 import { plural } from "./format.ts";
 import { liveUntilSignal } from "./lifetime.ts";
 import { createNames } from "./names.ts";
@@ -27,23 +32,23 @@ export interface StartOptions {
 }
 
 /** What a build of one's own brings along. */
-type OwnParts = Pick<OpenOptions, "registries">;
+type OwnDependencies = Pick<OpenOptions, "registries">;
 
 interface Stage extends StartOptions {
   config: Config;
-  face: Face;
+  renderer: Renderer;
   /** Where the log goes; null: stdout. */
   logFile: string | null;
-  own: OwnParts;
+  own: OwnDependencies;
 }
 
 /** Runs the engine until a signal ends it; returns the exit code. */
-export async function start(options: StartOptions, own: OwnParts = {}): Promise<number> {
+export async function start(options: StartOptions, own: OwnDependencies = {}): Promise<number> {
   try {
     const config = readConfig(process.env);
     assertLoopback(config.host);
     const stage = { ...stageFor(config, options), own };
-    return await liveUntilSignal(stage.face, (...means) => launch(stage, ...means));
+    return await liveUntilSignal(stage.renderer, (...means) => launch(stage, ...means));
   } catch (error) {
     return report(error, options);
   }
@@ -52,11 +57,11 @@ export async function start(options: StartOptions, own: OwnParts = {}): Promise<
 function stageFor(config: Config, options: StartOptions): Omit<Stage, "own"> {
   const out = process.stdout;
   const drawsTable = options.table && !options.json && out.isTTY;
-  const plain = options.json ? createJsonFace(out) : createPlainFace(out);
+  const plain = options.json ? createJsonRenderer(out) : createPlainRenderer(out);
   return {
     ...options,
     config,
-    face: drawsTable ? createTableFace(out) : plain,
+    renderer: drawsTable ? createTableRenderer(out) : plain,
     logFile: drawsTable ? join(config.dataDir, "troupe.log") : null,
   };
 }
@@ -67,12 +72,12 @@ async function launch(
   resources: AsyncDisposableStack,
   ending: AbortSignal,
 ): Promise<void> {
-  const { config, demo, face, logFile, own } = stage;
-  face.note(openingLine(config));
+  const { config, demo, renderer, logFile, own } = stage;
+  renderer.note(openingLine(config));
   const logger = createLogger(quieted(stage), logFile ?? undefined);
   const troupe = resources.use(await openTroupe({ config, logger, ...own }));
   const { clock, database, engine, feed, services } = troupe;
-  if (database.kind === "pglite") face.note(POWER_CUT);
+  if (database.kind === "pglite") renderer.note(POWER_CUT);
   if (ending.aborted) return;
   const elapsed = () => performance.now();
   const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
@@ -82,15 +87,15 @@ async function launch(
   resources.defer(() => monitor.stopping());
 
   const seeded = demo ? await seedWhenEmpty(services) : 0;
-  if (seeded > 0) face.note(`created ${plural(seeded, "demo strategy")}`);
+  if (seeded > 0) renderer.note(`created ${plural(seeded, "demo strategy")}`);
   if (ending.aborted) return;
   const recovery = await engine.start();
   if (ending.aborted) return;
   monitor.started(recovery);
-  face.note(recoveryLine(recovery));
-  face.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
+  renderer.note(recoveryLine(recovery));
+  renderer.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
   const names = await createNames(services);
-  face.show((room) => overviewOf(monitor, names, room), {
+  renderer.show((room) => overviewOf(monitor, names, room), {
     database: database.kind,
     url: api.url,
     logFile: logFile === null ? "stdout" : relative(process.cwd(), logFile),

@@ -61,10 +61,10 @@ export const SETTINGS = {
       .string()
       .regex(
         /^[a-z.-]+(:[1-9]\d*(:SIG(KILL|TERM))?)?$/,
-        'expected a boundary name, "journal.after-commit:3", or "tick.before-close:2:SIGTERM"',
+        'expected a failpoint name, "journal.after-commit:3", or "tick.before-close:2:SIGTERM"',
       )
       .optional(),
-    help: "fault injection: kill this process at a named boundary, the n-th time (SIGKILL, or :SIGTERM)",
+    help: "fault injection: kill this process at a named failpoint, the n-th time (SIGKILL, or :SIGTERM)",
   },
 } as const;
 
@@ -84,7 +84,7 @@ export interface Config {
   /** Null: as many as suit the machine. */
   engineThreads: number | null;
   url: string;
-  crashAt: { boundary: string; occurrence: number; signal: "SIGKILL" | "SIGTERM" } | undefined;
+  crashAt: { failpoint: string; occurrence: number; signal: "SIGKILL" | "SIGTERM" } | undefined;
 }
 
 const schema = z.object({
@@ -150,9 +150,9 @@ function defaultOf(name: Name): string {
 
 function crashAt(value: string | undefined): Config["crashAt"] {
   if (value === undefined) return undefined;
-  const [boundary = "", occurrence = "1", signal] = value.split(":");
+  const [failpoint = "", occurrence = "1", signal] = value.split(":");
   const isPlanned = signal === "SIGTERM";
-  return { boundary, occurrence: Number(occurrence), signal: isPlanned ? "SIGTERM" : "SIGKILL" };
+  return { failpoint, occurrence: Number(occurrence), signal: isPlanned ? "SIGTERM" : "SIGKILL" };
 }
 
 function invalid(error: z.ZodError): DomainError {

@@ -1,18 +1,18 @@
-import type { EngineParts } from "./engine-parts.ts";
-import { GroupHost } from "./group-host.ts";
-import type { LocalShards } from "./local-shards.ts";
-import type { Resident } from "./resident.ts";
-import type { TickInputs } from "./tick-inputs.ts";
+import type { EngineDependencies } from "./dependencies.ts";
+import { GroupHost } from "./group/group-host.ts";
+import type { LocalShards } from "./shard/local-shards.ts";
+import type { Resident } from "./strategy/resident.ts";
+import type { TickInputs } from "./group/tick-inputs.ts";
 
 /** Every live actor of this thread by its id. */
 export class Directory {
-  readonly #parts: EngineParts;
+  readonly #dependencies: EngineDependencies;
   readonly #inputs: TickInputs;
   readonly #groups = new Map<string, GroupHost>();
   readonly #shards: LocalShards;
 
-  constructor(parts: EngineParts, inputs: TickInputs, shards: LocalShards) {
-    this.#parts = parts;
+  constructor(dependencies: EngineDependencies, inputs: TickInputs, shards: LocalShards) {
+    this.#dependencies = dependencies;
     this.#inputs = inputs;
     this.#shards = shards;
   }
@@ -20,7 +20,7 @@ export class Directory {
   group(definitionId: string): GroupHost {
     const known = this.#groups.get(definitionId);
     if (known !== undefined) return known;
-    const group = new GroupHost(definitionId, this.#parts, this.#inputs);
+    const group = new GroupHost(definitionId, this.#dependencies, this.#inputs);
     this.#groups.set(definitionId, group);
     return group;
   }

@@ -2,15 +2,15 @@
 import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { ShardHead, Tick } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
-import { tickAlert } from "./alerts.ts";
+import { tickAlert } from "./group/tick-alert.ts";
 import { Directory } from "./directory.ts";
-import type { EngineParts, EnginePorts } from "./engine-parts.ts";
-import { LiveStore } from "./live-store.ts";
-import { LiveSync } from "./live-sync.ts";
+import type { EngineDependencies, EnginePorts } from "./dependencies.ts";
+import { LiveStore } from "./live/live-store.ts";
+import { LiveSync } from "./live/live-sync.ts";
 import { Scheduler } from "./scheduler.ts";
-import { LocalShards } from "./local-shards.ts";
-import type { OnShardCommit, ShardRunner } from "./shard-runner.ts";
-import { TickInputs } from "./tick-inputs.ts";
+import { LocalShards } from "./shard/local-shards.ts";
+import type { OnShardCommit, ShardRunner } from "./shard/shard-runner.ts";
+import { TickInputs } from "./group/tick-inputs.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
 const SWEEP_MS = 250;
@@ -29,7 +29,7 @@ export interface RecoveryReport {
 export class Engine {
   readonly live = new LiveStore();
   readonly directory: Directory;
-  readonly #parts: EngineParts;
+  readonly #dependencies: EngineDependencies;
   readonly #shards: ShardRunner;
   readonly #scheduler: Scheduler;
   readonly #stopping = new AbortController();
@@ -39,14 +39,14 @@ export class Engine {
   #forgiven = 0;
 
   constructor(ports: EnginePorts) {
-    this.#parts = { ...ports, live: this.live };
+    this.#dependencies = { ...ports, live: this.live };
     const inputs = new TickInputs(ports.store);
     const committed: OnShardCommit = ({ changes }) => this.live.changed(changes);
     const local = new LocalShards(ports, inputs, committed);
     this.#shards = ports.threads?.(committed) ?? local;
-    this.directory = new Directory(this.#parts, inputs, local);
-    this.#liveSync = new LiveSync(this.#parts, this.#shards);
-    this.#scheduler = new Scheduler(this.#parts, (scheduled) => {
+    this.directory = new Directory(this.#dependencies, inputs, local);
+    this.#liveSync = new LiveSync(this.#dependencies, this.#shards);
+    this.#scheduler = new Scheduler(this.#dependencies, (scheduled) => {
       for (const { definition } of scheduled) {
         this.directory
           .group(definition.id)
@@ -57,7 +57,7 @@ export class Engine {
 
   /** Start and crash recovery are one path: restore what is stored, then take messages. */
   async start(): Promise<RecoveryReport> {
-    const { clock, queue, settings, store, timer } = this.#parts;
+    const { clock, queue, settings, store, timer } = this.#dependencies;
     const startedAt = timer.elapsed();
     await queue.start();
     // While nobody was there simulated time stood still, and with it every deadline.
@@ -78,20 +78,20 @@ export class Engine {
 
   /** Drains work under way, marks what ran `cancelled`, sells nothing (I9). */
   async stop(reason: string): Promise<void> {
-    const { queue, reach, settings } = this.#parts;
-    reach("shutdown.begun");
+    const { queue, failpoint, settings } = this.#dependencies;
+    failpoint("shutdown.begun");
     this.#stopping.abort();
     await this.#scheduler.stop();
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
-    reach("shutdown.drained");
+    failpoint("shutdown.drained");
     await this.#shards.cancel(await this.#headsAtTheEnd(), reason);
     await this.#shards.close();
   }
 
   /** Read again: there may be members that no message has told this node of. */
   async #headsAtTheEnd(): Promise<ShardHead[]> {
-    const { logger, store } = this.#parts;
+    const { logger, store } = this.#dependencies;
     return store.shardHeads().catch((error: unknown) => {
       logger.warn({ error: errorMessage(error) }, "nobody marked cancelled");
       return [];
@@ -100,27 +100,27 @@ export class Engine {
 
   /** A control command or a new strategy was committed: do not wait for the next poll. */
   nudge(): void {
-    this.#parts.queue.wake("shards");
+    this.#dependencies.queue.wake("shards");
     this.#scheduler.nudge();
     void this.#liveSync.look().catch((error: unknown) => {
-      const { logger, watch } = this.#parts;
+      const { logger, watch } = this.#dependencies;
       if (watch.blames(error)) return;
       logger.warn({ error: errorMessage(error) }, "could not show a change at once");
     });
   }
 
   async #restore(): Promise<Omit<RecoveryReport, "durationMs">> {
-    const { reach, store } = this.#parts;
+    const { failpoint, store } = this.#dependencies;
     const heads = await store.shardHeads();
     const restored = await this.#shards.restore(heads);
-    reach("boot.resumed");
+    failpoint("boot.resumed");
     await this.#liveSync.look();
     const openTicks = (await store.openTicks()).length;
     return { shards: heads.length, ...restored, openTicks };
   }
 
   async #onTick(claim: Claim): Promise<void> {
-    const { queue, store } = this.#parts;
+    const { queue, store } = this.#dependencies;
     const found = await store.pendingTick(textOf(claim, "tickId"));
     if (found === null) {
       await store.dismiss(claim);
@@ -145,15 +145,15 @@ export class Engine {
   async #onSettled(definitionId: string, tickId: string, shardId: string): Promise<void> {
     const group = this.directory.group(definitionId);
     const isLast = group.settled(tickId, shardId);
-    if (isLast && this.#parts.watch.outage === null) await this.#close(definitionId, tickId);
-    else this.#parts.reach("fanout.half-done");
+    if (isLast && this.#dependencies.watch.outage === null) await this.#close(definitionId, tickId);
+    else this.#dependencies.failpoint("fanout.half-done");
   }
 
   async #close(definitionId: string, tickId: string): Promise<void> {
-    const { logger, reach, store } = this.#parts;
-    reach("tick.before-close");
+    const { logger, failpoint, store } = this.#dependencies;
+    failpoint("tick.before-close");
     const status = await store.closeTick(tickId);
-    reach("tick.after-close");
+    failpoint("tick.after-close");
     if (status === "running" || status === "pending") return;
     if (status === "timed_out") {
       logger.error({ tickId }, "tick closed at its deadline");
@@ -165,9 +165,9 @@ export class Engine {
   }
 
   async #closeOpenTicks(): Promise<void> {
-    if (this.#parts.watch.outage !== null) return;
+    if (this.#dependencies.watch.outage !== null) return;
     await this.#forgiveOutage();
-    for (const tick of await this.#parts.store.openTicks()) {
+    for (const tick of await this.#dependencies.store.openTicks()) {
       if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
       else await this.#giveUp(tick);
     }
@@ -175,7 +175,7 @@ export class Engine {
 
   /** While the database was away simulated time stood still, and with it every deadline. */
   async #forgiveOutage(): Promise<void> {
-    const { clock, settings, store, watch } = this.#parts;
+    const { clock, settings, store, watch } = this.#dependencies;
     const { recoveries } = watch;
     if (recoveries === this.#forgiven) return;
     if (clock.simulated) await store.renewDeadlines(settings.tickDeadlineMs);
@@ -183,7 +183,7 @@ export class Engine {
   }
 
   async #giveUp({ definitionId, id: tickId }: Tick): Promise<void> {
-    const { logger, settings, store } = this.#parts;
+    const { logger, settings, store } = this.#dependencies;
     if (!(await store.giveUpAnalysis(tickId, settings.tickDeadlineMs))) return;
     const message = "a tick was given up: it could not be analysed in time";
     logger.error({ tickId }, message);
@@ -192,14 +192,14 @@ export class Engine {
   }
 
   async #maintain(): Promise<void> {
-    const { settings, store } = this.#parts;
+    const { settings, store } = this.#dependencies;
     await store.shortenDeadlines(settings.tickDeadlineMs);
     await store.maintain();
   }
 
   /** Repeats `chore` until the engine stops; a failure is logged and tried again. */
   async #every(ms: number, chore: () => Promise<void>): Promise<void> {
-    const { logger, timer, watch } = this.#parts;
+    const { logger, timer, watch } = this.#dependencies;
     while (!this.#stopping.signal.aborted) {
       await timer.after(ms, this.#stopping.signal);
       if (this.#stopping.signal.aborted) return;

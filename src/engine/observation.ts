@@ -2,13 +2,13 @@ import { DomainError } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { ObserveMarket } from "#ports/market-feed.ts";
 import { abortable } from "./abortable.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { EngineDependencies } from "./dependencies.ts";
 
 const EXIT_LOOKS = 3;
 const BETWEEN_LOOKS_MS = 500;
 
 type Request = Parameters<ObserveMarket>[0];
-type Means = Pick<EngineParts, "observe" | "settings" | "timer">;
+type Means = Pick<EngineDependencies, "observe" | "settings" | "timer">;
 
 /**
  * One look at the market. A source that never answers must not hold up a group or a shard for ever.

@@ -1,6 +1,6 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { EngineDependencies } from "./dependencies.ts";
 import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
@@ -14,7 +14,7 @@ const LOCKSTEP_POLL_MS = 20;
  * stopped and resumed strategies count at once.
  */
 export class Scheduler {
-  readonly #parts: EngineParts;
+  readonly #dependencies: EngineDependencies;
   /** Told the definitions of every round, active or not. */
   readonly #onRead: (scheduled: readonly ScheduledDefinition[]) => void;
   readonly #stopping = new AbortController();
@@ -22,13 +22,16 @@ export class Scheduler {
   #loop: Promise<void> | null = null;
   #startedAt = 0;
 
-  constructor(parts: EngineParts, onRead: (scheduled: readonly ScheduledDefinition[]) => void) {
-    this.#parts = parts;
+  constructor(
+    dependencies: EngineDependencies,
+    onRead: (scheduled: readonly ScheduledDefinition[]) => void,
+  ) {
+    this.#dependencies = dependencies;
     this.#onRead = onRead;
   }
 
   start(): void {
-    this.#startedAt = this.#parts.clock.now();
+    this.#startedAt = this.#dependencies.clock.now();
     this.#loop = this.#run();
   }
 
@@ -44,7 +47,7 @@ export class Scheduler {
   }
 
   async #run(): Promise<void> {
-    const { logger, timer, watch } = this.#parts;
+    const { logger, timer, watch } = this.#dependencies;
     while (!this.#stopping.signal.aborted) {
       try {
         await this.#round();
@@ -58,7 +61,7 @@ export class Scheduler {
   }
 
   async #round(): Promise<void> {
-    const { clock, store } = this.#parts;
+    const { clock, store } = this.#dependencies;
     if (clock.simulated) await this.#untilNoTickIsOpen();
     const scheduled = await store.scheduledDefinitions();
     this.#onRead(scheduled);
@@ -86,12 +89,12 @@ export class Scheduler {
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
-    const { clock, logger, queue, reach, store } = this.#parts;
-    reach("tick.before-propose");
+    const { clock, logger, queue, failpoint, store } = this.#dependencies;
+    failpoint("tick.before-propose");
     // Simulated time waits: another node may have begun one since it was seen that none is open.
     const time = { waits: clock.simulated };
     const outcome = await store.proposeTick(definition.id, scheduledFor, time);
-    reach("tick.after-propose");
+    failpoint("tick.after-propose");
     if (outcome === "proposed") queue.wake("ticks");
     if (outcome === "skipped") {
       logger.warn({ definition: definition.name, scheduledFor }, "tick skipped: one is under way");
@@ -100,7 +103,7 @@ export class Scheduler {
 
   /** False when it is time to read again rather than to propose. */
   async #sleepUntil(instant: number): Promise<boolean> {
-    const { clock } = this.#parts;
+    const { clock } = this.#dependencies;
     if (clock.simulated) {
       const woken = new AbortController();
       const abort = (): void => woken.abort();
@@ -115,7 +118,7 @@ export class Scheduler {
   }
 
   async #untilNoTickIsOpen(): Promise<void> {
-    const { store } = this.#parts;
+    const { store } = this.#dependencies;
     while (!this.#stopping.signal.aborted && (await store.openTicks()).length > 0) {
       await this.#pause(LOCKSTEP_POLL_MS);
     }
@@ -125,6 +128,6 @@ export class Scheduler {
     const woken = new AbortController();
     this.#nudge = () => woken.abort();
     if (this.#stopping.signal.aborted) return;
-    await this.#parts.timer.after(ms, woken.signal);
+    await this.#dependencies.timer.after(ms, woken.signal);
   }
 }

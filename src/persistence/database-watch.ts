@@ -2,13 +2,13 @@ import type { Logger } from "#ports/logger.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch, Outage } from "#ports/database-watch.ts";
 import type { NewAlert } from "#ports/store.ts";
-import { raiseAlerts } from "./alerts.store.ts";
+import { raiseAlerts } from "./repositories/alerts.store.ts";
 import type { Database } from "./database.ts";
 import { fromDriver, troubleIn, type Trouble } from "./errors.ts";
 
 const RETRY_MS = 500;
 
-interface WatchParts {
+interface WatchDependencies {
   database: Database;
   logger: Logger;
   timer: Timer;
@@ -25,13 +25,13 @@ const BEGIN: Readonly<Record<Trouble["kind"], string>> = {
  * an outage is also the probe that finds its end: when it is stored, the database can be written to.
  */
 export class OutageWatch implements DatabaseWatch, Disposable {
-  readonly #parts: WatchParts;
+  readonly #dependencies: WatchDependencies;
   readonly #closing = new AbortController();
   #outage: Outage | null = null;
   #recoveries = 0;
 
-  constructor(parts: WatchParts) {
-    this.#parts = parts;
+  constructor(dependencies: WatchDependencies) {
+    this.#dependencies = dependencies;
   }
 
   get outage(): Outage | null {
@@ -63,12 +63,12 @@ export class OutageWatch implements DatabaseWatch, Disposable {
     const { kind, reason } = trouble;
     const outage = { since: Date.now(), reason };
     this.#outage = outage;
-    this.#parts.logger.error({ reason }, BEGIN[kind]);
+    this.#dependencies.logger.error({ reason }, BEGIN[kind]);
     void this.#recover(kind, outage);
   }
 
   async #recover(kind: Trouble["kind"], outage: Outage): Promise<void> {
-    const { database, logger, timer } = this.#parts;
+    const { database, logger, timer } = this.#dependencies;
     while (!this.#closing.signal.aborted) {
       await timer.after(RETRY_MS, this.#closing.signal);
       try {

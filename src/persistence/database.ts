@@ -13,8 +13,8 @@ import type { Kysely } from "kysely";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
 import { fromDriver } from "./errors.ts";
-import { PreparingClient } from "./preparing-client.ts";
-import { impatientSocket } from "./impatient-socket.ts";
+import { NamedStatementClient } from "./named-statement-client.ts";
+import { idleTimeoutSocket } from "./idle-timeout-socket.ts";
 import { NamingStrategy } from "./naming.ts";
 import { type OnStatement, type Sql, type SqlTransaction, sqlOf, sqlOfTransaction } from "./sql.ts";
 
@@ -97,7 +97,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const pglite = options.kind === "pglite" ? await openPglite(options) : null;
   const silenceMs = (options.kind === "postgres" ? options.silenceMs : undefined) ?? SILENCE_MS;
   let patient = 0;
-  const openSocket = () => impatientSocket(silenceMs, () => patient > 0);
+  const openSocket = () => idleTimeoutSocket(silenceMs, () => patient > 0);
   const orm =
     options.kind === "postgres" ? await openPostgres(options, openSocket) : await ormOf(pglite);
   const connection = orm.driver.getConnection();
@@ -134,7 +134,7 @@ async function openPostgres(options: PostgresOptions, stream: () => Socket): Pro
     pool: { min: 0, max: options.poolMax ?? 10 },
     driverOptions: {
       application_name: "troupe",
-      Client: PreparingClient,
+      Client: NamedStatementClient,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       stream,

@@ -1,19 +1,19 @@
-import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
+import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { EngineStore } from "#ports/store.ts";
 import type { Outbox } from "#ports/work-queue.ts";
 import type { Database } from "./database.ts";
-import { createFiguresStore } from "./figures.store.ts";
-import { createShardStore } from "./shards.store.ts";
-import { createTickStore } from "./ticks.store.ts";
+import { createFiguresStore } from "./hot/figures.store.ts";
+import { createShardStore } from "./hot/shards.store.ts";
+import { createTickStore } from "./hot/ticks.store.ts";
 
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(
   database: Database,
   queue: Outbox,
-  reach: ReachBoundary = passBy,
+  failpoint: OnFailpoint = noFailpoints,
 ): EngineStore {
   return {
-    ...createTickStore(database, queue, reach),
+    ...createTickStore(database, queue, failpoint),
     ...createShardStore(database),
     ...createFiguresStore(database),
     maintain: () => maintain(database),

@@ -1,4 +1,4 @@
-import type { LiveStore, LiveStrategy } from "#engine/live-store.ts";
+import type { LiveStore, LiveStrategy } from "#engine/live/live-store.ts";
 
 /** A strategy as it stands after a commit. `revision` grows by one with every change of any. */
 export interface StrategyChange {

@@ -15,10 +15,10 @@ import {
   openCycle,
   type CycleFrame,
   type CycleOutcome,
-} from "#engine/cycle.ts";
-import { checkDecision } from "#engine/decision-check.ts";
-import type { Decisions, Named } from "#engine/engine-parts.ts";
-import { toCycleError } from "#engine/strategy-runtime.ts";
+} from "#engine/strategy/cycle.ts";
+import { checkDecision } from "#engine/strategy/decision-check.ts";
+import type { Decisions, Named } from "#engine/dependencies.ts";
+import { toCycleError } from "#engine/strategy/strategy-runtime.ts";
 import type { Database } from "#persistence/database.ts";
 import { contextBeforeOf } from "#persistence/queries/context-before.ts";
 import { getCycle, strategyOfCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
@@ -43,7 +43,7 @@ export interface DecisionReplay {
   differences: Difference[];
 }
 
-export interface DecisionReplayParts {
+export interface DecisionReplayDependencies {
   database: Database;
   ticks: Pick<EngineStore, "tickInput">;
   decisions: Decisions;
@@ -58,31 +58,34 @@ export interface DecisionReplayParts {
  * @throws NotFoundError CYCLE_NOT_FOUND; InvalidInputError INVALID_INPUT when its inputs are gone
  */
 export async function replayDecision(
-  parts: DecisionReplayParts,
+  dependencies: DecisionReplayDependencies,
   composeId: string,
 ): Promise<DecisionReplay> {
-  const strategyId = await strategyOfCycle(parts.database, composeId);
-  const cycle = await getCycle(parts.database, strategyId, composeId);
+  const strategyId = await strategyOfCycle(dependencies.database, composeId);
+  const cycle = await getCycle(dependencies.database, strategyId, composeId);
   const again = await (cycle.tickId === null
-    ? closeAgain(parts, cycle)
-    : decideAgain(parts, cycle));
+    ? closeAgain(dependencies, cycle)
+    : decideAgain(dependencies, cycle));
   const differences = compare(resultOf(cycle), resultOf(again.cycle));
   const { cause, cycleIndex } = cycle;
   const identical = differences.length === 0;
   return { strategyId, composeId, cycleIndex, cause, identical, differences };
 }
 
-async function decideAgain(parts: DecisionReplayParts, cycle: CycleDetail): Promise<CycleOutcome> {
-  const input = cycle.tickId === null ? null : await parts.ticks.tickInput(cycle.tickId);
+async function decideAgain(
+  dependencies: DecisionReplayDependencies,
+  cycle: CycleDetail,
+): Promise<CycleOutcome> {
+  const input = cycle.tickId === null ? null : await dependencies.ticks.tickInput(cycle.tickId);
   if (input === null) throw gone(cycle, "its tick");
   if (cycle.params === null) throw gone(cycle, `version ${cycle.paramsVersion} of its params`);
   const { definition, tick, market, analysis } = input;
-  const frame = await frameOf(parts, cycle, { definition, tick, market });
+  const frame = await frameOf(dependencies, cycle, { definition, tick, market });
   const { decisionAgent } = definition;
   let decision;
   try {
-    const params = parts.decisions.parseParams(decisionAgent, cycle.params);
-    const agent = parts.decisions.get(decisionAgent);
+    const params = dependencies.decisions.parseParams(decisionAgent, cycle.params);
+    const agent = dependencies.decisions.get(decisionAgent);
     decision = await agent.decide(decisionInput(frame, analysis, params));
   } catch (error) {
     return executeFailure(frame, toCycleError(error));
@@ -94,13 +97,16 @@ async function decideAgain(parts: DecisionReplayParts, cycle: CycleDetail): Prom
   }
 }
 
-async function closeAgain(parts: DecisionReplayParts, cycle: CycleDetail): Promise<CycleOutcome> {
-  const { definitionId } = await getStrategy(parts.database, cycle.strategyId);
+async function closeAgain(
+  dependencies: DecisionReplayDependencies,
+  cycle: CycleDetail,
+): Promise<CycleOutcome> {
+  const { definitionId } = await getStrategy(dependencies.database, cycle.strategyId);
   const version = cycle.definitionVersion;
-  const definition = await getDefinitionVersion(parts.database, definitionId, version);
+  const definition = await getDefinitionVersion(dependencies.database, definitionId, version);
   if (definition === null) throw gone(cycle, `version ${version} of its definition`);
   const market = { at: cycle.composeTime, quotes: {}, funding: [], facts: {} };
-  const frame = await frameOf(parts, cycle, { definition, tick: null, market });
+  const frame = await frameOf(dependencies, cycle, { definition, tick: null, market });
   // Its id comes from the command that asked for the stop, which a cycle does not name.
   return executeClosing({ ...frame, composeId: cycle.composeId });
 }
@@ -113,13 +119,13 @@ function gone({ cycleIndex, composeId }: CycleDetail, what: string): InvalidInpu
 }
 
 async function frameOf(
-  parts: DecisionReplayParts,
+  dependencies: DecisionReplayDependencies,
   cycle: CycleDetail,
   given: Pick<TickInput, "market"> & { definition: Definition; tick: TickInput["tick"] | null },
 ): Promise<CycleFrame> {
-  const { database } = parts;
+  const { database } = dependencies;
   const { strategyId, cycleIndex } = cycle;
-  const channel = parts.channels.get(given.definition.tradeChannel);
+  const channel = dependencies.channels.get(given.definition.tradeChannel);
   const strategy = await getStrategy(database, strategyId);
   const before = await contextBeforeOf(database, strategyId, cycleIndex);
   const { lastTickFor, portfolio, protections } = before;

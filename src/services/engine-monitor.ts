@@ -1,14 +1,14 @@
 import { decimal, toDecimalString, ZERO, type DecimalString } from "#domain/decimal.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
-import type { LiveStore, LiveStrategy } from "#engine/live-store.ts";
+import type { LiveStore, LiveStrategy } from "#engine/live/live-store.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
 
 /** Cycles per second are averaged over this much real time. */
 const RATE_WINDOW_MS = 10_000;
 
-export interface MonitorParts {
+export interface MonitorDependencies {
   live: LiveStore;
   clock: Clock & { readonly finished: boolean };
   feed: Pick<MarketFeed, "name" | "range">;
@@ -51,7 +51,7 @@ export interface Totals {
 export type EngineMonitor = ReturnType<typeof createEngineMonitor>;
 
 /** Watches the live store from before the engine starts, so that it misses nothing. */
-export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorParts) {
+export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDependencies) {
   const cycleIndexes = new Map<string, number>();
   const newestTicks = new Map<string, number>();
   const recent: { at: number; cycles: number }[] = [];

@@ -15,13 +15,13 @@ export interface Check {
 
 export type HealthService = ReturnType<typeof createHealthService>;
 
-export interface HealthParts {
+export interface HealthDependencies {
   database: Database;
   queue: WorkQueue;
   watch?: DatabaseWatch;
 }
 
-export function createHealthService({ database, queue, watch = unwatched }: HealthParts) {
+export function createHealthService({ database, queue, watch = unwatched }: HealthDependencies) {
   return {
     database: database.kind,
 

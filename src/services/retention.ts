@@ -7,10 +7,10 @@ import {
   type Cutoffs,
   type RetentionRequest,
 } from "#domain/retention.ts";
-import { audit } from "#persistence/audit.ts";
+import { audit } from "#persistence/repositories/audit.ts";
 import type { Database } from "#persistence/database.ts";
-import { takeRetentionLock, type RetentionLock } from "#persistence/retention-lock.ts";
-import * as store from "#persistence/retention.store.ts";
+import { takeRetentionLock, type RetentionLock } from "#persistence/hot/retention-lock.ts";
+import * as store from "#persistence/hot/retention.store.ts";
 import type { Timer } from "#ports/clock.ts";
 
 export interface PruneRequest extends RetentionRequest {
@@ -57,19 +57,19 @@ const STRATEGIES_PER_PAGE = 500;
 const PROBES_PER_BATCH = 10_000;
 const MAX_TICKS_PER_BATCH = 200;
 
-interface RetentionParts {
+interface RetentionDependencies {
   database: Database;
   timer: Timer;
 }
 
 /** A prune at work. */
-interface Prune extends RetentionParts {
+interface Prune extends RetentionDependencies {
   report: PruneReport;
   definitions: readonly store.AgingDefinition[];
   signal: AbortSignal;
 }
 
-export function createRetentionService({ database, timer }: RetentionParts) {
+export function createRetentionService({ database, timer }: RetentionDependencies) {
   let report: PruneReport | null = null;
   let running: { stop: AbortController; ended: Promise<void> } | null = null;
   let startedAt = 0;

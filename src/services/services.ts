@@ -1,8 +1,8 @@
-import type { Decisions, Named } from "#engine/engine-parts.ts";
+import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { ensureUser, type UserRecord } from "#persistence/users.store.ts";
-import type { ReachBoundary } from "#ports/boundaries.ts";
+import { ensureUser, type UserRecord } from "#persistence/repositories/users.store.ts";
+import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
@@ -30,34 +30,34 @@ export interface Services {
   onChange(listener: () => void): void;
 }
 
-export interface ServiceParts {
+export interface ServiceDependencies {
   database: Database;
   queue: WorkQueue;
   decisions: Decisions;
   channels: Named<TradeChannel>;
   shardSize: number;
   watch?: DatabaseWatch;
-  reach?: ReachBoundary;
+  failpoint?: OnFailpoint;
   timer: Timer;
 }
 
-export function createServices(parts: ServiceParts): Services {
-  const ticks = createEngineStore(parts.database, parts.queue);
+export function createServices(dependencies: ServiceDependencies): Services {
+  const ticks = createEngineStore(dependencies.database, dependencies.queue);
   const listeners: (() => void)[] = [];
   const onChange = (): void => {
     for (const listener of listeners) listener();
   };
   return {
-    definitions: createDefinitionService(parts),
+    definitions: createDefinitionService(dependencies),
     strategies: {
-      ...createStrategyService({ ...parts, onChange }),
-      ...createStrategyReads(parts.database),
-      replayDecision: (composeId) => replayDecision({ ...parts, ticks }, composeId),
+      ...createStrategyService({ ...dependencies, onChange }),
+      ...createStrategyReads(dependencies.database),
+      replayDecision: (composeId) => replayDecision({ ...dependencies, ticks }, composeId),
     },
-    health: createHealthService(parts),
-    retention: createRetentionService(parts),
+    health: createHealthService(dependencies),
+    retention: createRetentionService(dependencies),
     localUser: () =>
-      ensureUser(parts.database, {
+      ensureUser(dependencies.database, {
         email: "local@localhost",
         fullName: "Local Operator",
         role: "admin",

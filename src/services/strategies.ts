@@ -4,18 +4,18 @@ import type { Definition } from "#domain/definition.ts";
 import { DomainError, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
-import { seal } from "#engine/envelope.ts";
-import type { Decisions, Named } from "#engine/engine-parts.ts";
+import { seal } from "#engine/strategy/envelope.ts";
+import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import {
   requestResume,
   requestStop,
   updateStrategy,
   type ControlOutcome,
-} from "#persistence/strategy-controls.store.ts";
+} from "#persistence/repositories/strategy-controls.store.ts";
 import { countStrategies, findStrategy } from "#persistence/queries/strategies.ts";
-import { createStrategies, type NewStrategy } from "#persistence/strategies.store.ts";
-import type { ReachBoundary } from "#ports/boundaries.ts";
+import { createStrategies, type NewStrategy } from "#persistence/repositories/strategies.store.ts";
+import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
@@ -31,14 +31,14 @@ export interface NewStrategyRequest {
   tags?: string[];
 }
 
-export interface StrategyServiceParts {
+export interface StrategyServiceDependencies {
   database: Database;
   queue: WorkQueue;
   decisions: Decisions;
   channels: Named<TradeChannel>;
   /** Most members of one shard. */
   shardSize: number;
-  reach?: ReachBoundary;
+  failpoint?: OnFailpoint;
   /** Told after every stored change, so that nobody waits for a poll. */
   onChange: () => void;
 }
@@ -59,8 +59,8 @@ export interface CreatedStrategy {
 
 export type StrategyService = ReturnType<typeof createStrategyService>;
 
-export function createStrategyService(parts: StrategyServiceParts) {
-  const { database, onChange } = parts;
+export function createStrategyService(dependencies: StrategyServiceDependencies) {
+  const { database, onChange } = dependencies;
   return {
     /**
      * Stores new strategies of one definition; they take part from its next tick on.
@@ -72,11 +72,11 @@ export function createStrategyService(parts: StrategyServiceParts) {
       requests: readonly NewStrategyRequest[],
     ): Promise<string[]> {
       const strategies = requests.map((request) =>
-        toNew(parts, definition, { userId: owner.userId, request }),
+        toNew(dependencies, definition, { userId: owner.userId, request }),
       );
       await createStrategies(database, {
         definitionId: definition.id,
-        shardSize: parts.shardSize,
+        shardSize: dependencies.shardSize,
         actor: owner.actor,
         strategies,
       });
@@ -125,7 +125,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
         edit.params === undefined
           ? undefined
           : completeParams(
-              parts.decisions,
+              dependencies.decisions,
               current.definition,
               mergeParams(current.params, edit.params),
             );
@@ -146,7 +146,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       request: { closePositions: boolean; reason: string; actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
       const commandId = request.commandId ?? crypto.randomUUID();
-      const outcome = await requestStop(parts, { ...request, strategyId, commandId });
+      const outcome = await requestStop(dependencies, { ...request, strategyId, commandId });
       onChange();
       return { commandId, outcome };
     },
@@ -157,7 +157,7 @@ export function createStrategyService(parts: StrategyServiceParts) {
       request: { actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
       const commandId = request.commandId ?? crypto.randomUUID();
-      const outcome = await requestResume(parts, {
+      const outcome = await requestResume(dependencies, {
         strategyId,
         commandId,
         actor: request.actor,
@@ -169,19 +169,19 @@ export function createStrategyService(parts: StrategyServiceParts) {
 }
 
 function toNew(
-  parts: StrategyServiceParts,
+  dependencies: StrategyServiceDependencies,
   definition: Definition,
   { userId, request }: { userId: string; request: NewStrategyRequest },
 ): NewStrategy {
   const id = request.strategyId ?? crypto.randomUUID();
   const initialBalance = positive(request.initialBalance);
-  const { marketType } = parts.channels.get(definition.tradeChannel);
+  const { marketType } = dependencies.channels.get(definition.tradeChannel);
   return {
     id,
     userId,
     name: request.name,
     description: request.description ?? "",
-    params: completeParams(parts.decisions, definition, request.params ?? {}),
+    params: completeParams(dependencies.decisions, definition, request.params ?? {}),
     initialBalance,
     tags: request.tags ?? [],
     envelope: seal("running", {

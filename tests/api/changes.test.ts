@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createChangeFeed, type StrategyChange } from "#services/change-feed.ts";
-import { LiveStore, type LiveStrategy } from "#engine/live-store.ts";
+import { LiveStore, type LiveStrategy } from "#engine/live/live-store.ts";
 import { startEngine, type ApiClient, type RunningEngine } from "#support/running-engine.ts";
 
 describe("over the API", () => {

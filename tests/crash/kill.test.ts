@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BOUNDARIES } from "#ports/boundaries.ts";
+import { FAILPOINTS } from "#ports/failpoints.ts";
 import { seededRandom } from "#support/random.ts";
 import { seededTemplate, type CrashTemplate, type StoreKind } from "./support/crash-stores.ts";
 import type { Orders } from "./support/engine-run.ts";
@@ -17,9 +17,9 @@ import { ProgramLife, type Unforeseen } from "./support/program-life.ts";
 import { openReplays, type Replays } from "./support/replays.ts";
 
 const SEED = Number(process.env["TROUPE_CRASH_SEED"] ?? 20_261_121);
-/** How often a process is killed on each database; 0: at every second boundary once, on one of the two. */
+/** How often a process is killed on each database; 0: at every second failpoint once, on one of the two. */
 const KILLS = Number(process.env["TROUPE_CRASH_KILLS"] ?? 0);
-/** The share of the kills that are dealt out to the boundaries; the others come at any moment. */
+/** The share of the kills that are dealt out to the failpoints; the others come at any moment. */
 const AT_BOUNDARIES = 0.85;
 
 /** A strategy with open positions, which it closes when it is stopped. */
@@ -36,10 +36,10 @@ interface Stage {
 /** How the program itself dies, besides over a stop that was asked for over its API. */
 const PROGRAM_DEATHS: readonly (Kill | Unforeseen)[] = [
   { changes: 60 },
-  { boundary: "journal.in-commit.members-written", occurrence: 40 },
-  { boundary: "tick.in-commit.messages-sent", occurrence: 20 },
+  { failpoint: "journal.in-commit.members-written", occurrence: 40 },
+  { failpoint: "tick.in-commit.messages-sent", occurrence: 20 },
   { changes: 110 },
-  { boundary: "journal.after-commit", occurrence: 40 },
+  { failpoint: "journal.after-commit", occurrence: 40 },
 ];
 const PROGRAM_TICKS = KILLS > 0 ? 60 : 20;
 
@@ -53,7 +53,7 @@ const stages: readonly Stage[] = [
   { kind: "postgres", lanes: KILLS === 0 ? 3 : 5, threadsIn: (lane) => (lane % 2 === 0 ? 1 : 0) },
 ];
 
-const table = new KillTable(BOUNDARIES, { seed: SEED, file: process.env["TROUPE_CRASH_REPORT"] });
+const table = new KillTable(FAILPOINTS, { seed: SEED, file: process.env["TROUPE_CRASH_REPORT"] });
 let replays: Replays;
 
 beforeAll(async () => {
@@ -83,7 +83,7 @@ describe.each(stages)("a process on $kind", ({ kind, lanes: laneCount, threadsIn
   afterAll(() => template[Symbol.asyncDispose]());
 
   test(
-    "killed at every boundary and at any moment, it ends with the rows of an undisturbed life",
+    "killed at every failpoint and at any moment, it ends with the rows of an undisturbed life",
     async ({ signal }) => {
       await using quiet = await template.copy();
       const undisturbed = new Lifetime(quiet, { table, signal, threads: 0 });
@@ -171,11 +171,11 @@ function ordersOf(chapter: number): Orders {
 function deathsOf(kind: StoreKind) {
   if (KILLS === 0) {
     const own = kind === "pglite" ? 0 : 2;
-    return { boundaries: BOUNDARIES.filter((_, index) => index % 4 === own), each: 1, later: 0 };
+    return { failpoints: FAILPOINTS.filter((_, index) => index % 4 === own), each: 1, later: 0 };
   }
-  const each = Math.max(1, Math.floor((KILLS * AT_BOUNDARIES) / BOUNDARIES.length));
-  const later = Math.max(0, KILLS - each * BOUNDARIES.length);
-  return { boundaries: BOUNDARIES, each, later };
+  const each = Math.max(1, Math.floor((KILLS * AT_BOUNDARIES) / FAILPOINTS.length));
+  const later = Math.max(0, KILLS - each * FAILPOINTS.length);
+  return { failpoints: FAILPOINTS, each, later };
 }
 
 /** That life must be worth comparing with: everybody trades, some are refused, one is commanded. */

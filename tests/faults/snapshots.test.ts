@@ -1,6 +1,6 @@
 // What an upgrade, and one taken back, make of the snapshots that are stored.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { seal, unseal } from "#engine/envelope.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
 import type { JsonObject } from "#domain/json.ts";
 import {
   buy,

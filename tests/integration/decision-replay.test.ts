@@ -4,7 +4,7 @@ import { createDecisionRegistry } from "#decisions/registry.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { text } from "#persistence/rows.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
-import { replayDecision, type DecisionReplayParts } from "#services/decision-replay.ts";
+import { replayDecision, type DecisionReplayDependencies } from "#services/decision-replay.ts";
 import { seedDemo } from "#services/demo.ts";
 import { startEngine, type RunningEngine } from "#support/running-engine.ts";
 
@@ -22,14 +22,14 @@ const RUNS = [
 describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
   const definitions = bundledDefinitions.filter(({ name }) => of.test(name));
   let running: RunningEngine;
-  let parts: DecisionReplayParts;
+  let dependencies: DecisionReplayDependencies;
 
   beforeAll(async () => {
     running = await startEngine({ speed: 60, replayFile });
     const { database, queue } = running.troupe;
     const store = createEngineStore(database, queue);
     const inputs = new Map<string, ReturnType<typeof store.tickInput>>();
-    parts = {
+    dependencies = {
       database,
       // Read once per tick, not once per cycle.
       ticks: {
@@ -43,16 +43,16 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
       channels: createChannelRegistry(),
     };
     await populate();
-    await reach(CYCLES);
+    await failpoint(CYCLES);
     await stopAndResumeAll();
     await failOnce();
-    await reach(2 * CYCLES);
+    await failpoint(2 * CYCLES);
     await running.troupe.engine.stop("enough to decide again");
   }, 120_000);
   afterAll(() => running[Symbol.asyncDispose]());
 
   test("there are cycles of every kind", async () => {
-    const rows = await parts.database.sql.rows(kinds);
+    const rows = await dependencies.database.sql.rows(kinds);
     const expected = definitions.flatMap(({ name }) => [
       `${name} decided`,
       `${name} failed`,
@@ -64,9 +64,11 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
   });
 
   test("is decided again to the same decision and the same instructions (I15)", async () => {
-    const rows = await parts.database.sql.rows("select compose_id from strategy_compose_cycles");
+    const rows = await dependencies.database.sql.rows(
+      "select compose_id from strategy_compose_cycles",
+    );
     const again = await Promise.all(
-      rows.map((row) => replayDecision(parts, text(row, "compose_id"))),
+      rows.map((row) => replayDecision(dependencies, text(row, "compose_id"))),
     );
     expect(again.filter(({ identical }) => !identical)).toEqual([]);
   });
@@ -85,14 +87,14 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     { kind: "a stop", column: "quantity", where: `compose_id in (${composeIds("stop")})` },
   ])("shows by path what differs when the record of $kind was changed", async (changed) => {
     const path = changed.column.replace("_p", "P");
-    const { sql } = parts.database;
+    const { sql } = dependencies.database;
     const [row = {}] = await sql.rows(
       `select compose_id, instruction_id, ${changed.column}::text as value
        from strategy_instructions where ${changed.where} limit 1`,
     );
     const update = `update strategy_instructions set ${changed.column} = $2 where instruction_id = $1`;
     await sql.run(update, [text(row, "instruction_id"), "7"]);
-    const replay = await replayDecision(parts, text(row, "compose_id"));
+    const replay = await replayDecision(dependencies, text(row, "compose_id"));
     expect(replay.identical).toBe(false);
     expect(replay.differences).toEqual([
       expect.objectContaining({ path: `instructions.0.${path}`, stored: "7" }),
@@ -101,7 +103,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
   });
 
   test("shows that a failure no longer fails once its cause is mended", async () => {
-    const { sql } = parts.database;
+    const { sql } = dependencies.database;
     const [row = {}] = await sql.rows(`${composeIds("tick")} and status = 'failed' limit 1`);
     const [good = {}] = await sql.rows(
       `select p.params::text as params from strategy_param_versions p
@@ -112,13 +114,13 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     await sql.run("update strategy_param_versions set params = $1::jsonb where version = 2", [
       text(good, "params"),
     ]);
-    const { differences } = await replayDecision(parts, text(row, "compose_id"));
+    const { differences } = await replayDecision(dependencies, text(row, "compose_id"));
     expect(differences).toContainEqual({ path: "status", stored: "failed", again: "completed" });
   });
 
   test("an id that no cycle has is told as such", async () => {
     const composeId = "00000000-0000-4000-8000-000000000000";
-    await expect(replayDecision(parts, composeId)).rejects.toMatchObject({
+    await expect(replayDecision(dependencies, composeId)).rejects.toMatchObject({
       code: "CYCLE_NOT_FOUND",
       message: `no cycle ${composeId}`,
     });
@@ -135,7 +137,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     }
   }
 
-  async function reach(cycleIndex: number): Promise<void> {
+  async function failpoint(cycleIndex: number): Promise<void> {
     const { live } = running.troupe.engine;
     await vi.waitFor(
       () => expect(live.all().every((view) => view.cycleIndex >= cycleIndex)).toBe(true),
@@ -149,7 +151,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     const waiting = new Set(definitions.map(({ id }) => id));
     await vi.waitFor(
       async () => {
-        const held = await parts.database.sql.rows(
+        const held = await dependencies.database.sql.rows(
           `select s.id, s.strategy_definition_id as definition from strategies s
            where s.desired_status = 'running' and exists (
              select 1 from strategy_holdings h
@@ -164,7 +166,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
       },
       { timeout: 60_000, interval: 5 },
     );
-    const stopped = await parts.database.sql.rows(
+    const stopped = await dependencies.database.sql.rows(
       "select id from strategies where desired_status = 'stopped'",
     );
     for (const row of stopped) {
@@ -179,7 +181,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     await editAll(2, JSON.stringify(UNREADABLE));
     await vi.waitFor(
       async () => {
-        const rows = await parts.database.sql.rows(
+        const rows = await dependencies.database.sql.rows(
           "select distinct strategy_id from strategy_compose_cycles where status = 'failed'",
         );
         expect(rows).toHaveLength(running.troupe.engine.live.all().length);
@@ -190,7 +192,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
   }
 
   async function editAll(version: number, params: string | null): Promise<void> {
-    await parts.database.transactional(async (sql) => {
+    await dependencies.database.transactional(async (sql) => {
       await sql.run("update shards set roster_version = roster_version + 1");
       await sql.run(
         `insert into strategy_param_versions (strategy_id, version, params, changed_by)

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Decision } from "#domain/decision.ts";
-import { seal, unseal } from "#engine/envelope.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
 import type { StrategyContext } from "#machines/strategy.machine.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
 import {
@@ -169,10 +169,10 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
   describe("an actor that fails itself", () => {
     test("is restored from its last commit five times, then stopped with an alert", async () => {
       let isBroken = false;
-      const reach = (boundary: string) => {
-        if (isBroken && boundary === "decision.before") throw new Error("a bug of ours");
+      const failpoint = (name: string) => {
+        if (isBroken && name === "decision.before") throw new Error("a bug of ours");
       };
-      await using troupe = await open({ reach });
+      await using troupe = await open({ failpoint });
       const [id = ""] = await members(troupe, "a");
       await troupe.tick();
       isBroken = true;

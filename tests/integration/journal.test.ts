@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FencedError } from "#domain/errors.ts";
 import { type Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { createJournal } from "#persistence/journal.ts";
+import { createJournal } from "#persistence/hot/journal.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import { recordingClaim, recordingQueue } from "#support/recording-queue.ts";
 import {

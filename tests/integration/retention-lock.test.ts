@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type Database, openDatabase } from "#persistence/database.ts";
-import { takeRetentionLock } from "#persistence/retention-lock.ts";
+import { takeRetentionLock } from "#persistence/hot/retention-lock.ts";
 import { createPostgresDatabase } from "#support/databases.ts";
 
 const SILENCE_MS = 1_500;

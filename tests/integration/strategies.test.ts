@@ -2,17 +2,20 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DomainError } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
-import { setDefinitionActive, upsertDefinition } from "#persistence/definitions.store.ts";
+import {
+  setDefinitionActive,
+  upsertDefinition,
+} from "#persistence/repositories/definitions.store.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { createJournal } from "#persistence/journal.ts";
-import { createStrategies, createStrategy } from "#persistence/strategies.store.ts";
+import { createJournal } from "#persistence/hot/journal.ts";
+import { createStrategies, createStrategy } from "#persistence/repositories/strategies.store.ts";
 import {
   archiveStrategy,
   requestResume,
   requestStop,
   updateStrategy,
-} from "#persistence/strategy-controls.store.ts";
-import { ensureUser } from "#persistence/users.store.ts";
+} from "#persistence/repositories/strategy-controls.store.ts";
+import { ensureUser } from "#persistence/repositories/users.store.ts";
 import type { EngineStore } from "#ports/store.ts";
 import { type RecordingQueue, recordingQueue } from "#support/recording-queue.ts";
 import { commitOf, definitionContent, envelopeAt, populate } from "#support/store-fixtures.ts";

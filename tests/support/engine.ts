@@ -12,13 +12,13 @@ import type { Decision, DecisionInput } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Quote } from "#domain/market.ts";
-import { passBy, type ReachBoundary } from "#ports/boundaries.ts";
-import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/engine-parts.ts";
+import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
+import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import type { StoredMachine } from "#machines/registry.ts";
-import { upsertDefinition } from "#persistence/definitions.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { createJournal } from "#persistence/journal.ts";
+import { createJournal } from "#persistence/hot/journal.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
@@ -50,7 +50,7 @@ export interface EngineOptions {
   shardSize?: number;
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
-  reach?: ReachBoundary;
+  failpoint?: OnFailpoint;
   /** Time that the test does not move by `tick`. */
   clock?: Clock;
   /** A version of the snapshots that is not the product's. */
@@ -163,7 +163,7 @@ export class EngineFixture implements AsyncDisposable {
           : { kind: "pglite", client: database.pglite },
       logger: silent,
     });
-    const reach = options.reach ?? passBy;
+    const failpoint = options.failpoint ?? noFailpoints;
     const decisions = createDecisionRegistry(
       Object.entries({ steady, ...options.decisions }).map(([name, decide]) =>
         scriptedAgent(name, decide),
@@ -173,8 +173,8 @@ export class EngineFixture implements AsyncDisposable {
     this.engine = new Engine({
       clock: options.clock ?? this.clock,
       timer: systemTimer,
-      store: createEngineStore(database, this.#queue, reach),
-      journal: createJournal(database, reach),
+      store: createEngineStore(database, this.#queue, failpoint),
+      journal: createJournal(database, failpoint),
       queue: this.#queue,
       channels,
       decisions,
@@ -182,7 +182,7 @@ export class EngineFixture implements AsyncDisposable {
       observe: (request) => observeMarket({ feed: this.feed, ...request }),
       candles: async () => [],
       logger: silent,
-      reach,
+      failpoint,
       ...(options.stored === undefined ? {} : { stored: options.stored }),
       watch: unwatched,
       settings: {
@@ -198,7 +198,7 @@ export class EngineFixture implements AsyncDisposable {
       decisions,
       channels,
       shardSize: options.shardSize ?? 10,
-      reach,
+      failpoint,
       timer: systemTimer,
     });
     this.services.onChange(() => this.engine.nudge());

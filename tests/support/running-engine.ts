@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { AppRouter } from "#api/router.ts";
 import { startApi } from "#api/server.ts";
 import { readConfig, type Config } from "#config/config.ts";
-import type { EngineSettings } from "#engine/engine-parts.ts";
+import type { EngineSettings } from "#engine/dependencies.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
 import { createLogger, openTroupe, type Troupe } from "../../src/troupe.ts";

@@ -131,8 +131,8 @@ class Connection {
     this.#client = client;
     this.#upstream = upstream;
     this.#network = network;
-    this.#pump(client, upstream, (chunk) => this.#request(chunk));
-    this.#pump(upstream, client, (chunk) => this.#reply(chunk));
+    this.#worker(client, upstream, (chunk) => this.#request(chunk));
+    this.#worker(upstream, client, (chunk) => this.#reply(chunk));
   }
 
   cut(how: "end" | "reset"): void {
@@ -145,7 +145,7 @@ class Connection {
     this.#isStranded = true;
   }
 
-  #pump(from: Socket, to: Socket, deliver: (chunk: Buffer) => void): void {
+  #worker(from: Socket, to: Socket, deliver: (chunk: Buffer) => void): void {
     let arrival = Promise.resolve();
     const later = (arrive: () => void) => {
       arrival = this.#travel(arrival).then(() => (this.#isStranded ? undefined : arrive()));

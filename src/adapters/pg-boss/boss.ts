@@ -86,7 +86,7 @@ function connectionOptions(
 /** Creates both queues, or brings them to these settings, and leaves pg-boss's cache warm. */
 export async function prepareQueues(boss: PgBoss, tuning: QueueTuning): Promise<void> {
   const settings = {
-    // The pumps look for silent nodes themselves; pg-boss, which takes no less than ten, only backs
+    // The workers look for silent nodes themselves; pg-boss, which takes no less than ten, only backs
     // them up.
     heartbeatSeconds: Math.max(10, 2 * tuning.heartbeatSeconds),
     expireInSeconds: tuning.claimLimitSeconds,

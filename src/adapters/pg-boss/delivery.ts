@@ -12,7 +12,7 @@ export interface DeliverySource {
   onYield(): void;
 }
 
-/** A claim of this node, as its handler sees it and as the pump keeps it alive. */
+/** A claim of this node, as its handler sees it and as the worker keeps it alive. */
 export class Delivery implements EntrustedClaim {
   readonly id: string;
   readonly queue: QueueName;

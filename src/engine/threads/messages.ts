@@ -1,7 +1,7 @@
 import { DomainError, FencedError, errorMessage, type ErrorCode } from "#domain/errors.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { ClaimTicket } from "#ports/work-queue.ts";
-import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard-runner.ts";
+import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard/shard-runner.ts";
 
 // What the engine and its shard threads say to each other: plain data, copied on the way. Calls are
 // numbered by the engine and answered once, by `done` or `failed`.

@@ -1,8 +1,8 @@
 import type { ClaimDesk, EntrustedClaim } from "#ports/work-queue.ts";
-import type { ShardPorts } from "#engine/engine-parts.ts";
-import { LocalShards } from "#engine/local-shards.ts";
+import type { ShardPorts } from "#engine/dependencies.ts";
+import { LocalShards } from "#engine/shard/local-shards.ts";
 import type { Logger } from "#ports/logger.ts";
-import { TickInputs } from "#engine/tick-inputs.ts";
+import { TickInputs } from "#engine/group/tick-inputs.ts";
 import {
   fromPlain,
   toPlain,

@@ -2,7 +2,7 @@ import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import type { Logger } from "#ports/logger.ts";
-import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard-runner.ts";
+import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard/shard-runner.ts";
 import { fromPlain, toPlain, type Answer, type FromThread, type ThreadLine } from "./messages.ts";
 
 interface Call {

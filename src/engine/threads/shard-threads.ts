@@ -3,7 +3,12 @@ import type { Clock, Timer } from "#ports/clock.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import type { Logger } from "#ports/logger.ts";
-import type { OnShardCommit, Restored, ShardOutcome, ShardRunner } from "#engine/shard-runner.ts";
+import type {
+  OnShardCommit,
+  Restored,
+  ShardOutcome,
+  ShardRunner,
+} from "#engine/shard/shard-runner.ts";
 import type { ThreadLine } from "./messages.ts";
 import { ShardThread } from "./shard-thread.ts";
 

@@ -1,7 +1,7 @@
 import type { Definition } from "#domain/definition.ts";
 import { NotFoundError } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
-import { definitionColumns, definitionOf } from "#persistence/definition-row.ts";
+import { definitionColumns, definitionOf } from "#persistence/repositories/definition-row.ts";
 import { json, ms, number, numberOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
 

@@ -4,7 +4,7 @@ import type { Tick } from "#domain/tick.ts";
 import type { Database } from "#persistence/database.ts";
 import { jsonOrNull, ms, number, numberOrNull, plain, text } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
-import { agentOutputOf, tickOf } from "#persistence/ticks.store.ts";
+import { agentOutputOf, tickOf } from "#persistence/hot/ticks.store.ts";
 import { keyOf, limitOf, type Page, pageOf, type PageRequest } from "./page.ts";
 
 export interface TickRecord extends Tick {

@@ -3,8 +3,8 @@
 import { z } from "zod";
 import { readConfig } from "#config/config.ts";
 import { valuePortfolio } from "#domain/ledger.ts";
-import type { LiveStrategy } from "#engine/live-store.ts";
-import type { Resident } from "#engine/resident.ts";
+import type { LiveStrategy } from "#engine/live/live-store.ts";
+import type { Resident } from "#engine/strategy/resident.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { seedDemo } from "#services/demo.ts";
 import { threadCount } from "../../../src/threads.ts";

@@ -1,10 +1,10 @@
-// Which process dies where: every boundary so many times, and some at moments nobody chose, dealt out
+// Which process dies where: every failpoint so many times, and some at moments nobody chose, dealt out
 // to lifetimes that run side by side and to the chapters of each.
-import { BOUNDARIES, type Boundary } from "#ports/boundaries.ts";
+import { FAILPOINTS, type Failpoint } from "#ports/failpoints.ts";
 
-/** A death of its own hand, at a boundary. */
+/** A death of its own hand, at a failpoint. */
 export interface Kill {
-  boundary: Boundary;
+  failpoint: Failpoint;
   /** Counted from the start of the process. */
   occurrence: number;
 }
@@ -47,7 +47,7 @@ interface Passing {
 
 const at = (scene: Passing["scene"], times: Passing["times"]): Passing => ({ scene, times });
 
-const PASSINGS: Readonly<Record<Boundary, Passing>> = {
+const PASSINGS: Readonly<Record<Failpoint, Passing>> = {
   "boot.shard-restored": at("boot", "shard"),
   "boot.resumed": at("boot", "once"),
   "tick.before-propose": at("work", "definition"),
@@ -92,7 +92,7 @@ const SPARE_DAYS = 4;
 
 export interface PlanOptions {
   /** Those to die at. */
-  boundaries: readonly Boundary[];
+  failpoints: readonly Failpoint[];
   /** Deaths at each of them. */
   each: number;
   /** Deaths at no chosen moment. */
@@ -104,7 +104,7 @@ export interface PlanOptions {
 
 /** The chapters of each lane; every death has a place. */
 export function planDeaths(options: PlanOptions): Chapter[][] {
-  const { boundaries, each, later, lanes, chapters, random } = options;
+  const { failpoints, each, later, lanes, chapters, random } = options;
   const plan = Array.from({ length: lanes }, () =>
     Array.from({ length: chapters }, (): Chapter => ({
       boot: [],
@@ -127,11 +127,11 @@ export function planDeaths(options: PlanOptions): Chapter[][] {
     if (place === undefined) throw new Error("a plan needs a lane and two chapters");
     return place;
   };
-  for (const boundary of BOUNDARIES.filter((name) => boundaries.includes(name))) {
-    const { scene, times } = PASSINGS[boundary];
+  for (const failpoint of FAILPOINTS.filter((name) => failpoints.includes(name))) {
+    const { scene, times } = PASSINGS[failpoint];
     for (let death = 0; death < each; death += 1) {
       const occurrence = 1 + Math.floor(random() * PER_DAY[times]);
-      next(scene)[scene].push({ boundary, occurrence });
+      next(scene)[scene].push({ failpoint, occurrence });
     }
   }
   for (let death = 0; death < later; death += 1) {
@@ -155,7 +155,7 @@ export function chapterEnds(plan: readonly (readonly Chapter[])[]): number[] {
 
 function daysOf(deaths: Chapter["work"]): number {
   return deaths.reduce(
-    (sum, death) => sum + ("boundary" in death ? DAYS_PER_KILL : DAYS_PER_LATER),
+    (sum, death) => sum + ("failpoint" in death ? DAYS_PER_KILL : DAYS_PER_LATER),
     0,
   );
 }

@@ -16,7 +16,7 @@ export interface Death {
 const SAY_EVERY = 20;
 
 interface Row {
-  boundary: string;
+  failpoint: string;
   database: StoreKind;
   kills: number;
   leftOpen: number;
@@ -57,11 +57,11 @@ export class KillTable {
 
   print(): void {
     const lines = this.rows.map((row) => {
-      const { boundary, database, kills, leftOpen, outcome } = row;
+      const { failpoint, database, kills, leftOpen, outcome } = row;
       const counts = `${String(kills).padStart(5)}  ${String(leftOpen).padStart(9)}`;
-      return `  ${boundary.padEnd(40)} ${database.padEnd(9)} ${counts}  ${outcome}`;
+      return `  ${failpoint.padEnd(40)} ${database.padEnd(9)} ${counts}  ${outcome}`;
     });
-    const head = `  ${"boundary".padEnd(40)} ${"database".padEnd(9)} kills  tick open  outcome`;
+    const head = `  ${"failpoint".padEnd(40)} ${"database".padEnd(9)} kills  tick open  outcome`;
     process.stdout.write(`${this.#summary()}\n${[head, ...lines].join("\n")}\n`);
   }
 
@@ -74,11 +74,11 @@ export class KillTable {
 
   #markdown(): string {
     const lines = this.rows.map(
-      ({ boundary, database, kills, leftOpen, outcome }) =>
-        `| ${boundary} | ${database} | ${kills} | ${leftOpen} | ${outcome} |`,
+      ({ failpoint, database, kills, leftOpen, outcome }) =>
+        `| ${failpoint} | ${database} | ${kills} | ${leftOpen} | ${outcome} |`,
     );
     const head =
-      "| boundary | database | kills | left a tick open | outcome |\n|---|---|---|---|---|";
+      "| failpoint | database | kills | left a tick open | outcome |\n|---|---|---|---|---|";
     return `${this.#summary()}\n\n${[head, ...lines].join("\n")}\n`;
   }
 
@@ -88,13 +88,13 @@ export class KillTable {
   }
 
   #compare(one: Row, other: Row): number {
-    const place = ({ boundary }: Row): number => {
-      const found = this.#order.indexOf(boundary);
+    const place = ({ failpoint }: Row): number => {
+      const found = this.#order.indexOf(failpoint);
       return found === -1 ? this.#order.length : found;
     };
     return (
       place(one) - place(other) ||
-      one.boundary.localeCompare(other.boundary) ||
+      one.failpoint.localeCompare(other.failpoint) ||
       one.database.localeCompare(other.database)
     );
   }
@@ -104,7 +104,7 @@ function rowOf(deaths: readonly Death[]): Row {
   const [{ where, database }] = deaths as readonly [Death, ...Death[]];
   const lost = deaths.filter(({ recovered }) => !recovered).length;
   return {
-    boundary: where,
+    failpoint: where,
     database,
     kills: deaths.length,
     leftOpen: deaths.filter(({ leftOpen }) => leftOpen).length,

@@ -48,7 +48,7 @@ export class Lifetime {
   }
 
   async die(death: Kill | Later, orders: Orders, replay: string): Promise<void> {
-    if ("boundary" in death) await this.#dieAt(death, orders, replay);
+    if ("failpoint" in death) await this.#dieAt(death, orders, replay);
     else await this.#dieLater(death, orders, replay);
   }
 
@@ -75,15 +75,15 @@ export class Lifetime {
     });
   }
 
-  async #dieAt({ boundary, occurrence }: Kill, orders: Orders, replay: string): Promise<void> {
-    const crashAt = `${boundary}:${occurrence}`;
+  async #dieAt({ failpoint, occurrence }: Kill, orders: Orders, replay: string): Promise<void> {
+    const crashAt = `${failpoint}:${occurrence}`;
     const environment = { TROUPE_REPLAY_FILE: replay, TROUPE_CRASH_AT: crashAt };
     const ended = await this.#run(orders, environment);
     expect(ended, `no death at ${crashAt}: ${ended.complaints}`).toMatchObject({
       signal: "SIGKILL",
     });
-    if (boundary === "shutdown.shard-cancelled") this.#hasCutShutdownShort = true;
-    this.#died(boundary);
+    if (failpoint === "shutdown.shard-cancelled") this.#hasCutShutdownShort = true;
+    this.#died(failpoint);
   }
 
   async #dieLater(later: Later, orders: Orders, replay: string): Promise<void> {

@@ -61,19 +61,19 @@ export class ProgramLife {
   }
 
   async die(death: Kill | Unforeseen): Promise<void> {
-    const isForeseen = "boundary" in death;
+    const isForeseen = "failpoint" in death;
     await using watched = await this.#start(isForeseen ? death : undefined);
     if (!isForeseen) {
       const hasShown = () => expect(watched.shown.length).toBeGreaterThan(death.changes);
       await vi.waitFor(hasShown, { timeout: READY_MS });
       watched.program.kill("SIGKILL");
     }
-    await this.#died(watched, isForeseen ? death.boundary : "at any moment");
+    await this.#died(watched, isForeseen ? death.failpoint : "at any moment");
   }
 
   /** Asked over the API when the replay is at its end, and dead before it could answer. */
   async dieOverStop(stop: StopCommand): Promise<void> {
-    await using watched = await this.#start({ boundary: "control.after-request", occurrence: 1 });
+    await using watched = await this.#start({ failpoint: "control.after-request", occurrence: 1 });
     await playedOut(watched.client);
     const asked = askStop(watched.client, stop);
     await expect(asked).rejects.toThrow();
@@ -115,7 +115,7 @@ export class ProgramLife {
         TROUPE_REPLAY_FILE: this.#life.replay,
         TROUPE_REPLAY_SPEED: SPEED,
         TROUPE_HEARTBEAT_SECONDS: "2",
-        ...(kill === undefined ? {} : { TROUPE_CRASH_AT: `${kill.boundary}:${kill.occurrence}` }),
+        ...(kill === undefined ? {} : { TROUPE_CRASH_AT: `${kill.failpoint}:${kill.occurrence}` }),
       }),
     );
     const end = (): void => program.kill("SIGKILL");

@@ -1,7 +1,7 @@
 // Everything that can befall a troupe, as commands for fast-check: done to the model and to the real
 // thing, which must agree afterwards.
 import fc from "fast-check";
-import { BOUNDARIES, type Boundary } from "#ports/boundaries.ts";
+import { FAILPOINTS, type Failpoint } from "#ports/failpoints.ts";
 import type { StoreKind } from "#support/test-store.ts";
 import { adopt, expectAgreement, isAgreed } from "./comparison.ts";
 import { creations, edits, resumes, step, stops, type Request } from "./requests.ts";
@@ -14,9 +14,9 @@ const MOST_NODES = 2;
 const POLL_MS = 10;
 
 /** Where an engine at work can die; the desk, which is never killed here, passes the others. */
-const DEATHS = BOUNDARIES.filter((name) => !/^(?:boot|shutdown|control)\./.test(name));
+const DEATHS = FAILPOINTS.filter((name) => !/^(?:boot|shutdown|control)\./.test(name));
 /** With work in its hands, and not inside a transaction, whose rows others would wait for. */
-const FREEZES: readonly Boundary[] = [
+const FREEZES: readonly Failpoint[] = [
   "tick.analysed",
   "fanout.shard-taken",
   "decision.after",
@@ -34,7 +34,7 @@ const ordinary = (request: Request): Command => ({
   toString: () => request.says,
 });
 
-/** A request, and an engine that dies or freezes over it; a boundary that is not passed is no matter. */
+/** A request, and an engine that dies or freezes over it; a failpoint that is not passed is no matter. */
 const fatal = (node: number | "whoever", fate: Fate, request: Request): Command => ({
   check: (model) =>
     model.active.length > 0 &&
@@ -65,7 +65,7 @@ const fatal = (node: number | "whoever", fate: Fate, request: Request): Command 
     await expectAgreement(world, model);
   },
   toString: () =>
-    `${request.says} with ${fate.what} of engine ${node} at ${fate.boundary}:${fate.occurrence}`,
+    `${request.says} with ${fate.what} of engine ${node} at ${fate.failpoint}:${fate.occurrence}`,
 });
 
 /** Of two engines the one with the work in hand freezes, the other does it, and the first wakes up. */
@@ -136,10 +136,10 @@ export const casts = fc.array(creations.map(ordinary), { minLength: 1, maxLength
 /** What can happen on that database; only one engine at a time can have PGlite. */
 export function commandsOn(kind: StoreKind): fc.Arbitrary<Command>[] {
   const node = fc.nat({ max: kind === "postgres" ? MOST_NODES - 1 : 0 });
-  const fate = (what: Fate["what"], boundaries: readonly Boundary[]) =>
+  const fate = (what: Fate["what"], failpoints: readonly Failpoint[]) =>
     fc.record<Fate>({
       what: fc.constant(what),
-      boundary: fc.constantFrom(...boundaries),
+      failpoint: fc.constantFrom(...failpoints),
       occurrence: fc.integer({ min: 1, max: what === "crash" ? 3 : 2 }),
     });
   const interrupted = fc.oneof(

@@ -5,8 +5,8 @@ import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
 import type { Definition } from "#domain/definition.ts";
-import { upsertDefinition } from "#persistence/definitions.store.ts";
-import type { Boundary } from "#ports/boundaries.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
+import type { Failpoint } from "#ports/failpoints.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { createServices, type Services } from "#services/services.ts";
 import { EngineFixture, HandClock, PERIOD_MS, scriptedAgent } from "#support/engine.ts";
@@ -18,9 +18,9 @@ import type { Market } from "./money-model.ts";
 const SHARD_SIZE = 2;
 const CHANNELS = { spot: "binance_spot", perpetual: "binance_perp" } as const;
 
-/** What befalls an engine when it passes a boundary for the n-th time from now on. */
+/** What befalls an engine when it passes a failpoint for the n-th time from now on. */
 export interface Fate {
-  boundary: Boundary;
+  failpoint: Failpoint;
   occurrence: number;
   what: "crash" | "freeze";
 }
@@ -91,7 +91,7 @@ export class World implements AsyncDisposable {
     const options = {
       decisions: { scripted: decideByScript },
       shardSize: SHARD_SIZE,
-      reach: (boundary: Boundary) => this.#reach(name, boundary),
+      failpoint: (failpoint: Failpoint) => this.#failpoint(name, failpoint),
     };
     const moved = { clock: this.#clock, feed: this.#feed };
     const fixture = new EngineFixture(lifeline.store, options, moved);
@@ -170,9 +170,9 @@ export class World implements AsyncDisposable {
     await this.store[Symbol.asyncDispose]();
   }
 
-  #reach(name: string, boundary: Boundary): void {
+  #failpoint(name: string, failpoint: Failpoint): void {
     const node = this.#nodes.get(name);
-    if (node?.fate?.boundary !== boundary) return;
+    if (node?.fate?.failpoint !== failpoint) return;
     node.fate.occurrence -= 1;
     if (node.fate.occurrence !== 0) return;
     if (node.fate.what === "crash") this.#die(node);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LiveStore, type LiveStrategy } from "#engine/live-store.ts";
+import { LiveStore, type LiveStrategy } from "#engine/live/live-store.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
 import { age, instant, money, percent, plural, returnOf } from "../../../src/cli/format.ts";
 import { grid, type Column } from "../../../src/cli/grid.ts";

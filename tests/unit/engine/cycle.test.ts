@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { tickIdOf } from "#domain/ids.ts";
-import { executeFailure, failCycle, openCycle } from "#engine/cycle.ts";
+import { executeFailure, failCycle, openCycle } from "#engine/strategy/cycle.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { fillOf, fold, ledgerOf, quoteOf, T0 } from "#support/domain-kit.ts";
 

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { seal, unseal } from "#engine/envelope.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { longContext, pendingOrder } from "#support/strategy-situations.ts";
 

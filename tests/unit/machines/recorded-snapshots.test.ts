@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { seal, unseal } from "#engine/envelope.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { storedMachines } from "#machines/registry.ts";
 import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";

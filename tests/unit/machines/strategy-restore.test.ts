@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { createActor, createMachine, fromPromise, spawnChild } from "xstate";
 import { getShortestPaths } from "xstate/graph";
 import { describe, expect, test } from "vitest";
-import { seal, unseal } from "#engine/envelope.ts";
+import { seal, unseal } from "#engine/strategy/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { StrategyState } from "#domain/strategy.ts";
 import {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { batchOf } from "#persistence/batch.ts";
+import { batchOf } from "#persistence/hot/batch.ts";
 
 const batch = batchOf({ id: "uuid", note: "text", detail: "jsonb" });
 

@@ -1,0 +1,103 @@
+import type { JsonObject } from "#domain/json.ts";
+import type { Candle } from "#domain/market.ts";
+import type { StoredMachine } from "#machines/registry.ts";
+import type { BusinessAgent } from "#ports/business-agent.ts";
+import type { Clock, Timer } from "#ports/clock.ts";
+import type { DatabaseWatch } from "#ports/database-watch.ts";
+import type { DecisionAgent } from "#ports/decision-agent.ts";
+import type { Logger } from "#ports/logger.ts";
+import type { ObserveMarket } from "#ports/market-feed.ts";
+import type { EngineStore, Journal } from "#ports/store.ts";
+import type { TradeChannel } from "#ports/trade-channel.ts";
+import type { WorkQueue } from "#ports/work-queue.ts";
+import type { OnFailpoint } from "#ports/failpoints.ts";
+import type { OnShardCommit, ShardRunner } from "./shard/shard-runner.ts";
+import type { LiveStore } from "./live/live-store.ts";
+import type { StrategyRuntime } from "./strategy/strategy-runtime.ts";
+import type { RestartBudget } from "./group/restart-budget.ts";
+
+/** Things found by the name a definition gives them; `get` throws a typed error for unknown names. */
+export interface Named<T> {
+  get(name: string): T;
+}
+
+export interface Decisions extends Named<DecisionAgent> {
+  /** Defaults merged in, validated. @throws InvalidInputError INVALID_PARAMS */
+  parseParams(name: string, params: JsonObject, definitionDefaults?: JsonObject): unknown;
+}
+
+export interface EngineSettings {
+  /** Shards worked on at a time by this node: 4 on PostgreSQL, more with threads, 1 on PGlite. */
+  shardSlots: number;
+  agentTimeoutMs: number;
+  /** How long one look at the market may take. */
+  marketTimeoutMs: number;
+  decisionTimeoutMs: number;
+  /** Real time a tick may take from its fan-out before missing shards are given up. */
+  tickDeadlineMs: number;
+  /** How long a shutdown waits for work under way. */
+  drainMs: number;
+}
+
+export const DEFAULT_SETTINGS: EngineSettings = {
+  shardSlots: 4,
+  agentTimeoutMs: 60_000,
+  marketTimeoutMs: 10_000,
+  decisionTimeoutMs: 30_000,
+  tickDeadlineMs: 5 * 60_000,
+  drainMs: 5_000,
+};
+
+/** What the engine is built from; `main` puts adapters behind these. */
+export interface EnginePorts {
+  clock: Clock;
+  timer: Timer;
+  store: EngineStore;
+  journal: Journal;
+  queue: WorkQueue;
+  channels: Named<TradeChannel>;
+  decisions: Decisions;
+  agents: Named<BusinessAgent>;
+  observe: ObserveMarket;
+  candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  logger: Logger;
+  watch: DatabaseWatch;
+  failpoint: OnFailpoint;
+  settings: EngineSettings;
+  /** How strategies are stored; the product's own unless a test looks at a version to come. */
+  stored?: StoredMachine;
+  /** Threads for the shards, which tell `committed` what they did; null: they share this one. */
+  threads?: (committed: OnShardCommit) => ShardRunner | null;
+}
+
+/** The ports and what is shown of the strategies. */
+export interface EngineDependencies extends EnginePorts {
+  live: LiveStore;
+}
+
+/** What work on shards takes from outside; the same in the engine's own thread and in others. */
+export interface ShardPorts extends Pick<
+  EnginePorts,
+  | "channels"
+  | "decisions"
+  | "journal"
+  | "logger"
+  | "observe"
+  | "failpoint"
+  | "settings"
+  | "stored"
+  | "timer"
+> {
+  clock: Pick<Clock, "now" | "observe">;
+  store: Pick<
+    EngineStore,
+    "actors" | "definition" | "dismiss" | "isolate" | "members" | "shardHead" | "tickInput"
+  >;
+}
+
+/** … and what the shards of one thread share. */
+export interface ShardDependencies extends ShardPorts {
+  runtime: StrategyRuntime;
+  supervision: RestartBudget;
+  committed: OnShardCommit;
+}

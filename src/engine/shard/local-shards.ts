@@ -1,0 +1,147 @@
+import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import type { ShardHead } from "#ports/store.ts";
+import type { Claim } from "#ports/work-queue.ts";
+import type { ShardDependencies, ShardPorts } from "#engine/dependencies.ts";
+import type { Resident } from "#engine/strategy/resident.ts";
+import { ShardHost } from "./shard-host.ts";
+import type { OnShardCommit, Restored, ShardOutcome, ShardRunner } from "./shard-runner.ts";
+import { StrategyRuntime } from "#engine/strategy/strategy-runtime.ts";
+import { RestartBudget } from "#engine/group/restart-budget.ts";
+import type { TickInputs } from "#engine/group/tick-inputs.ts";
+
+/** The shards whose actors live in this thread. */
+export class LocalShards implements ShardRunner {
+  readonly #dependencies: ShardDependencies;
+  readonly #inputs: TickInputs;
+  readonly #shards = new Map<string, ShardHost>();
+
+  constructor(ports: ShardPorts, inputs: TickInputs, committed: OnShardCommit) {
+    this.#dependencies = {
+      ...ports,
+      runtime: new StrategyRuntime(ports),
+      supervision: new RestartBudget(),
+      committed,
+    };
+    this.#inputs = inputs;
+  }
+
+  versionOf(shardId: string): number {
+    return this.#shards.get(shardId)?.version ?? -1;
+  }
+
+  strategy(strategyId: string): Resident | undefined {
+    for (const shard of this.#shards.values()) {
+      const resident = shard.residents.get(strategyId);
+      if (resident !== undefined) return resident;
+    }
+    return undefined;
+  }
+
+  async restore(heads: readonly ShardHead[]): Promise<Restored> {
+    const sum: Restored = { restored: 0, resumed: 0 };
+    await this.#forEach(heads, async (head) => {
+      const shard = this.#shard(head);
+      await shard.synchronise(head);
+      sum.restored += shard.residents.size;
+      this.#dependencies.failpoint("boot.shard-restored");
+      const resumed = await this.#resume(shard);
+      sum.resumed += resumed;
+    });
+    return sum;
+  }
+
+  async work(claim: Claim): Promise<ShardOutcome> {
+    const { failpoint, store } = this.#dependencies;
+    const head = await store.shardHead(claim.key);
+    if (head === null) return this.#dismiss(claim);
+    const shard = this.#shard(head);
+    await shard.synchronise(head);
+    if (claim.body["kind"] === "resume") {
+      await shard.resumeCancelled(claim);
+      return { kind: "reconciled" };
+    }
+    if (claim.body["kind"] === "command") {
+      const definition = await store.definition(head.definitionId);
+      await shard.command(claim, textOf(claim, "strategyId"), definition);
+      return { kind: "reconciled" };
+    }
+    const tickId = textOf(claim, "tickId");
+    const input = head.fannedTickId === tickId ? await this.#inputs.get(tickId) : null;
+    if (input === null) return this.#dismiss(claim);
+    failpoint("fanout.shard-taken");
+    try {
+      await shard.tick(claim, input);
+    } catch (error) {
+      if (!(error instanceof FencedError) || (await this.#isAwaited(tickId, shard.id))) throw error;
+      // Closed at its deadline while this shard worked on it: there is nothing left to do.
+      return this.#dismiss(claim);
+    }
+    return { kind: "ticked", definitionId: head.definitionId, tickId };
+  }
+
+  async cancel(heads: readonly ShardHead[], reason: string): Promise<void> {
+    await this.#forEach(heads, async (head) => {
+      const shard = this.#shard(head);
+      await this.#cancel(shard, head, reason).catch((error: unknown) => {
+        this.#warn(shard, error, "not marked cancelled");
+      });
+      this.#dependencies.failpoint("shutdown.shard-cancelled");
+    });
+  }
+
+  async close(): Promise<void> {
+    // Nothing but memory is held here, and every commit is in the database.
+  }
+
+  #shard(head: ShardHead): ShardHost {
+    const known = this.#shards.get(head.id);
+    if (known !== undefined) return known;
+    const shard = new ShardHost(head, this.#dependencies);
+    this.#shards.set(head.id, shard);
+    return shard;
+  }
+
+  async #cancel(shard: ShardHost, head: ShardHead, reason: string): Promise<void> {
+    // Another node has worked on it since; whoever stays would only have it run on again.
+    if (!shard.isUpTo(head)) return;
+    await shard.synchronise(head);
+    await shard.cancel(reason);
+  }
+
+  async #resume(shard: ShardHost): Promise<number> {
+    return shard.resumeCancelled(null).catch((error: unknown) => {
+      // Another node was faster; the shard's next message reads again.
+      this.#warn(shard, error, "not resumed at boot");
+      return 0;
+    });
+  }
+
+  /** As many at a time as there are slots, each worker taking the next one. */
+  async #forEach<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+    const waiting = Iterator.from(items);
+    const worker = async (): Promise<void> => {
+      for (const item of waiting) await work(item);
+    };
+    await Promise.all(Array.from({ length: this.#dependencies.settings.shardSlots }, worker));
+  }
+
+  async #dismiss(claim: Claim): Promise<ShardOutcome> {
+    await this.#dependencies.store.dismiss(claim);
+    return { kind: "nothing" };
+  }
+
+  async #isAwaited(tickId: string, shardId: string): Promise<boolean> {
+    const head = await this.#dependencies.store.shardHead(shardId);
+    return head?.fannedTickId === tickId;
+  }
+
+  #warn(shard: ShardHost, error: unknown, message: string): void {
+    this.#dependencies.logger.warn({ shardId: shard.id, error: errorMessage(error) }, message);
+  }
+}
+
+function textOf(claim: Claim, field: string): string {
+  const value = claim.body[field];
+  if (typeof value === "string") return value;
+  throw new InvariantError(`message ${claim.id} has no ${field}`);
+}
