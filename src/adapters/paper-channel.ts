@@ -13,7 +13,7 @@ import {
 } from "#domain/fixed.ts";
 import type { MarketSnapshot, Quote } from "#domain/market.ts";
 import type { ExecutionReport, InstrumentRules, MarketType, Order } from "#domain/trading.ts";
-import type { TradeChannel } from "#ports/trade-channel.ts";
+import type { PaperChannel } from "#ports/trade-channel.ts";
 
 /** What a symbol's orders must satisfy; without the symbol itself. */
 export type LotRules = Omit<InstrumentRules, "symbol">;
@@ -36,7 +36,7 @@ export interface PaperProfile {
 }
 
 /** Opens the paper channel of a profile. It keeps no state: equal order and market, equal report. */
-export function createPaperChannel(profile: PaperProfile): TradeChannel {
+export function createPaperChannel(profile: PaperProfile): PaperChannel {
   const venue = new PaperVenue(profile);
   return {
     name: profile.name,

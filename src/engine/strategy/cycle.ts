@@ -3,6 +3,7 @@
 import type { Cycle, CycleCause, Instruction } from "#domain/cycle.ts";
 import type { Decision, DecisionInput, Protection } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
+import { InvariantError } from "#domain/errors.ts";
 import { divideRounded, fixed, fixedString, multiply } from "#domain/fixed.ts";
 import { composeIdOf, seedOf } from "#domain/ids.ts";
 import { applyFill, applyFunding, valuePortfolio } from "#domain/ledger.ts";
@@ -185,6 +186,7 @@ function trade(
   if (orders.length === 0) {
     return finish({ ledger: opening.ledger, instructions: [], legs: [], skipped });
   }
+  if (channel.kind === "live") throw new InvariantError(`${channel.name} takes no orders yet`);
   const reports = channel.execute(orders, market);
   return reports instanceof Promise
     ? reports.then((answers) => finish({ ...book(opening.ledger, orders, answers), skipped }))
