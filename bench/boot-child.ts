@@ -43,7 +43,7 @@ async function measure(): Promise<void> {
     await store.database.sql.rows(
       `select s.id, s.desired_status, s.stop_command_id, s.stop_close_positions,
          s.stop_request_reason, s.instance_params, s.params_version, s.state,
-         a.seq, a.machine, a.version, a.value, a.hash, a.context
+         a.seq, a.machine, a.version, a.value, a.hash, a.snapshot
        from strategies s join actor_snapshots a on a.strategy_id = s.id
        where s.archived_at is null`,
     );

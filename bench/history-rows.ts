@@ -1,6 +1,6 @@
 // A long past, made of what the strategies really did: the rows of some ticks are stored again and
 // again, with new ids and so many days apart, until there are as many cycles as asked for.
-import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import { batchOf } from "#persistence/hot/batch.ts";
 import type { Database } from "#persistence/database.ts";
 import { number, text } from "#persistence/rows.ts";
@@ -28,7 +28,7 @@ const INSTANTS = [
   "event_time",
 ];
 
-const snapshots = batchOf({ strategy_id: "uuid", hash: "text", context: "text" });
+const snapshots = batchOf({ strategy_id: "uuid", hash: "text", snapshot: "text" });
 
 /**
  * Leaves `cycles` of them stored, to the nearest multiple of what there is, all strategies alike; the
@@ -91,14 +91,12 @@ async function renumber(tx: SqlTransaction, by: number): Promise<void> {
     const unsealed = unseal(envelopeOf(row));
     if (!unsealed.ok) throw new Error(`snapshot: ${unsealed.detail}`);
     const { context, value } = unsealed;
-    const { hash, context: sealed } = seal(value, {
-      ...context,
-      cycleIndex: context.cycleIndex + by,
-    });
-    return { strategy_id: text(row, "strategy_id"), hash, context: sealed };
+    const moved = { ...context, cycleIndex: context.cycleIndex + by };
+    const { hash, snapshot } = sealAt({ value, context: moved });
+    return { strategy_id: text(row, "strategy_id"), hash, snapshot };
   });
   await tx.run(
-    `update actor_snapshots s set hash = r.hash, context = r.context
+    `update actor_snapshots s set hash = r.hash, snapshot = r.snapshot
      from ${snapshots.rows()} where s.strategy_id = r.strategy_id`,
     snapshots.params(moved),
   );

@@ -122,6 +122,6 @@ function updateStrategy(
 function updateSnapshot(snapshot: ActorSnapshot, { envelope, seq }: MemberWrite): void {
   snapshot.value = envelope.value;
   snapshot.hash = envelope.hash;
-  snapshot.context = envelope.context;
+  snapshot.snapshot = envelope.snapshot;
   snapshot.seq = seq;
 }

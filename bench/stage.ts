@@ -72,11 +72,14 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
   };
   const logger = createLogger(readConfig({ TROUPE_LOG_LEVEL: "warn" }));
   const config = configOf(options.place);
-  const start = shardThreads({ count, config, settings, clock, logger });
-  const threads: EnginePorts["threads"] = (committed) =>
-    start((commit) => {
-      recorder.heard(commit.changes.filter(({ cycle }) => cycle !== null).length);
-      committed(commit);
+  const start = shardThreads({ count, config, settings, clock, logger, queue: store.queue });
+  const threads: EnginePorts["threads"] = (listener) =>
+    start({
+      ...listener,
+      committed: (commit) => {
+        recorder.heard(commit.changes.filter(({ cycle }) => cycle !== null).length);
+        listener.committed(commit);
+      },
     });
   const engine = new Engine({
     clock,

@@ -12,8 +12,8 @@ const ActorSnapshotSchema = defineEntity({
     version: p.integer(),
     value: p.text(),
     hash: p.text(),
-    // JSON text, kept byte for byte: the hash covers it.
-    context: p.text(),
+    // What XState persists of the actor, as JSON text kept byte for byte: the hash covers it.
+    snapshot: p.text(),
     // +1 per commit that wrote it; it never goes back.
     seq: p.bigint("number").default(0),
     ...timestamps(),

@@ -18,9 +18,9 @@ const StrategyComposeCycleSchema = defineEntity({
     composeId: p.uuid(),
     // No foreign key: all cycles of a tick would lock its one row; ticks are pruned on their own.
     tickId: p.uuid().nullable(),
-    cause: p.enum(["tick", "stop", "protection", "manual"] as const),
+    cause: p.enum(["tick", "stop", "protection", "manual", "order"] as const),
     composeTime: instant(),
-    status: p.enum(["completed", "failed"] as const),
+    status: p.enum(["completed", "failed", "skipped"] as const),
     rationale: p.text(),
     decision: p.json<Omit<Decision, "rationale" | "state">>().nullable(),
     // The decision state before this cycle.

@@ -17,6 +17,15 @@ const position = z.looseObject({
   markAt: z.number(),
 });
 
+const pendingOrder = z.looseObject({
+  instructionId: z.string(),
+  clientOrderId: z.string(),
+  symbol: z.string(),
+  quantity: decimalString,
+  filledQuantity: decimalString,
+  fills: z.array(z.looseObject({ tradeId: z.string() })),
+});
+
 const strategyContext = z.looseObject({
   strategyId: z.string(),
   ledger: z.looseObject({
@@ -44,11 +53,35 @@ const strategyContext = z.looseObject({
   ),
   cycleIndex: z.int().min(0),
   lastTickFor: z.number().nullable(),
-  pending: z.array(z.looseObject({ instructionId: z.string() })).nullable(),
+  pending: z.array(pendingOrder).min(1).nullable(),
   stop: z
-    .looseObject({ commandId: z.string(), closePositions: z.boolean(), reason: z.string() })
+    .looseObject({
+      commandId: z.string(),
+      closePositions: z.boolean(),
+      reason: z.string(),
+      isClosing: z.boolean(),
+    })
     .nullable(),
 });
+
+/** Version 1 stored the context alone, its orders without fills of their own, its stop unmarked. */
+const firstContext = z.looseObject({
+  pending: z.array(z.looseObject({})).nullable(),
+  stop: z.looseObject({}).nullable(),
+});
+
+function fromFirst({ value, context }: StoredSnapshot): StoredSnapshot {
+  const { pending, stop, ...rest } = firstContext.parse(context);
+  const orders = (pending ?? []).map((order) => ({ ...order, fills: [] }));
+  return {
+    value,
+    context: {
+      ...rest,
+      pending: orders.length === 0 ? null : orders,
+      stop: stop === null ? null : { ...stop, isClosing: false },
+    },
+  };
+}
 
 const STATES = ["running", "composing", "executing", "stopped", "cancelled"] as const;
 
@@ -56,7 +89,7 @@ function isStrategyContext(context: unknown): context is StrategyContext {
   return strategyContext.safeParse(context).success;
 }
 
-/** A snapshot's state and context as some version stored them. */
+/** A snapshot's state and context as some version stored them; what else XState persists is empty. */
 export interface StoredSnapshot {
   value: string;
   context: unknown;
@@ -80,9 +113,9 @@ export interface StoredMachine {
  */
 export const storedMachines: Readonly<Record<"strategy", StoredMachine>> = {
   strategy: {
-    version: 1,
+    version: 2,
     states: STATES,
-    migrations: {},
+    migrations: { 1: fromFirst },
     isContext: isStrategyContext,
     problems: (context) => {
       const parsed = strategyContext.safeParse(context);

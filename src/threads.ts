@@ -15,7 +15,10 @@ export interface ShardThreadData {
   settings: EngineSettings;
 }
 
-export interface ShardThreadOptions extends Pick<EnginePorts, "clock" | "logger" | "settings"> {
+export interface ShardThreadOptions extends Pick<
+  EnginePorts,
+  "clock" | "logger" | "queue" | "settings"
+> {
   count: number;
   config: Config;
 }
@@ -49,11 +52,11 @@ export function threadCount({ databaseUrl, engineThreads }: Config): number {
 
 /** Started once the engine asks for them; null: none, strategies share the main thread. */
 export function shardThreads(options: ShardThreadOptions): NonNullable<EnginePorts["threads"]> {
-  const { clock, config, count, logger, settings } = options;
+  const { clock, config, count, logger, queue: outbox, settings } = options;
   const { databaseUrl } = config;
   if (count === 0 || databaseUrl === undefined) return () => null;
   const data: ShardThreadData = { config, databaseUrl, settings };
   const start = () => startThread<ToThread, FromThread>(PROGRAM, data);
-  return (committed) =>
-    new ShardThreads({ count, start, clock, timer: systemTimer, logger, committed });
+  return (listener) =>
+    new ShardThreads({ count, start, clock, timer: systemTimer, logger, outbox, listener });
 }

@@ -146,7 +146,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       failpoint: store.failpoint,
       watch: store.watch,
       settings,
-      threads: shardThreads({ count, config, settings, clock, logger }),
+      threads: shardThreads({ count, config, settings, clock, logger, queue: store.queue }),
     });
     store.services.onChange(() => engine.nudge());
     return { ...store, engine, feed, clock };

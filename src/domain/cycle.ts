@@ -1,10 +1,15 @@
 import type { DecimalString } from "./decimal.ts";
 import type { Decision, Protection } from "./decision.ts";
 import type { JsonObject } from "./json.ts";
+import type { VenueFill } from "./order-report.ts";
 import type { Ledger, PortfolioView, Position, TradeLeg } from "./portfolio.ts";
 import type { InstructionStatus, Order } from "./trading.ts";
 
-export type CycleCause = "tick" | "stop" | "protection" | "manual";
+/** `order`: the venue told of orders that an earlier cycle had sent. */
+export type CycleCause = "tick" | "stop" | "protection" | "manual" | "order";
+
+/** `skipped`: the tick met orders that were still out, so nothing was decided. */
+export type CycleStatus = "completed" | "failed" | "skipped";
 
 /** One order with what became of it. */
 export interface Instruction extends Order {
@@ -15,6 +20,12 @@ export interface Instruction extends Order {
   averagePrice: DecimalString | null;
   /** Quote currency. */
   fee: DecimalString;
+}
+
+/** An instruction whose order is out: committed as intent, and not known to be over (I3). */
+export interface PendingOrder extends Instruction {
+  /** What is booked of it, in that order: a report that comes twice books once. */
+  fills: VenueFill[];
 }
 
 /** Everything one strategy did in one cycle: the journal stores it whole or not at all (I1). */
@@ -28,7 +39,7 @@ export interface Cycle {
   cycleIndex: number;
   /** ms UTC on the engine's clock. */
   composeTime: number;
-  status: "completed" | "failed";
+  status: CycleStatus;
   rationale: string;
   decision: Omit<Decision, "rationale" | "state"> | null;
   /** The decision state this cycle started from. */
@@ -39,6 +50,8 @@ export interface Cycle {
   error: { code: string; message: string } | null;
   durationMs: number;
   instructions: Instruction[];
+  /** Instructions of earlier cycles with what has become of them since. */
+  answered: Instruction[];
   legs: TradeLeg[];
   view: PortfolioView;
   /** The money after this cycle. */

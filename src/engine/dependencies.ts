@@ -9,11 +9,12 @@ import type { Logger } from "#ports/logger.ts";
 import type { ObserveMarket } from "#ports/market-feed.ts";
 import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
-import type { WorkQueue } from "#ports/work-queue.ts";
+import type { Outbox, WorkQueue } from "#ports/work-queue.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
-import type { OnShardCommit, ShardRunner } from "./shard/shard-runner.ts";
+import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
 import type { LiveStore } from "./live/live-store.ts";
-import type { StrategyRuntime } from "./strategy/strategy-runtime.ts";
+import type { OrderDesk } from "./orders/order-desk.ts";
+import type { StrategyLogic } from "./strategy/resident.ts";
 import type { RestartBudget } from "./group/restart-budget.ts";
 
 /** Things found by the name a definition gives them; `get` throws a typed error for unknown names. */
@@ -37,6 +38,23 @@ export interface EngineSettings {
   tickDeadlineMs: number;
   /** How long a shutdown waits for work under way. */
   drainMs: number;
+  orders: OrderSettings;
+}
+
+/** How live orders are looked after. Real time, ms. */
+export interface OrderSettings {
+  /** How long one call to a venue may take before its outcome counts as unknown. */
+  answerMs: number;
+  /** The pause between two questions about an order; it doubles while nothing happens … */
+  askEveryMs: number;
+  /** … up to this. */
+  askAtLeastEveryMs: number;
+  /** So long "not found" is not believed: afterwards the order is sent once more. */
+  notFoundMs: number;
+  /** So long after its commit an order is sent without asking whose it is. */
+  sendWithinMs: number;
+  /** So long nobody may be able to say what became of an order before somebody is told. */
+  unknownMs: number;
 }
 
 export const DEFAULT_SETTINGS: EngineSettings = {
@@ -46,6 +64,14 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   decisionTimeoutMs: 30_000,
   tickDeadlineMs: 5 * 60_000,
   drainMs: 5_000,
+  orders: {
+    answerMs: 10_000,
+    askEveryMs: 500,
+    askAtLeastEveryMs: 15_000,
+    notFoundMs: 15_000,
+    sendWithinMs: 3_000,
+    unknownMs: 30_000,
+  },
 };
 
 /** What the engine is built from; `main` puts adapters behind these. */
@@ -66,8 +92,8 @@ export interface EnginePorts {
   settings: EngineSettings;
   /** How strategies are stored; the product's own unless a test looks at a version to come. */
   stored?: StoredMachine;
-  /** Threads for the shards, which tell `committed` what they did; null: they share this one. */
-  threads?: (committed: OnShardCommit) => ShardRunner | null;
+  /** Threads for the shards, which tell `listener` what they do; null: they share this one. */
+  threads?: (listener: ShardListener) => ShardRunner | null;
 }
 
 /** The ports and what is shown of the strategies. */
@@ -80,10 +106,10 @@ export interface ShardPorts extends Pick<
   EnginePorts,
   | "channels"
   | "decisions"
+  | "failpoint"
   | "journal"
   | "logger"
   | "observe"
-  | "failpoint"
   | "settings"
   | "stored"
   | "timer"
@@ -91,13 +117,22 @@ export interface ShardPorts extends Pick<
   clock: Pick<Clock, "now" | "observe">;
   store: Pick<
     EngineStore,
-    "actors" | "definition" | "dismiss" | "isolate" | "members" | "shardHead" | "tickInput"
+    | "actors"
+    | "definition"
+    | "dismiss"
+    | "isolate"
+    | "members"
+    | "raiseAlert"
+    | "shardHead"
+    | "tickInput"
   >;
+  /** Stores messages for shards. */
+  outbox: Outbox;
 }
 
 /** … and what the shards of one thread share. */
-export interface ShardDependencies extends ShardPorts {
-  runtime: StrategyRuntime;
+export interface ShardDependencies extends ShardPorts, ShardListener {
+  logic: StrategyLogic;
+  orders: OrderDesk;
   supervision: RestartBudget;
-  committed: OnShardCommit;
 }

@@ -9,11 +9,13 @@ import { LiveStore } from "./live/live-store.ts";
 import { LiveSync } from "./live/live-sync.ts";
 import { Scheduler } from "./scheduler.ts";
 import { LocalShards } from "./shard/local-shards.ts";
-import type { OnShardCommit, ShardRunner } from "./shard/shard-runner.ts";
+import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
 import { TickInputs } from "./group/tick-inputs.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
 const SWEEP_MS = 250;
+/** How often orders that are out are seen to have somebody who looks after them. */
+const ADOPT_MS = 60_000;
 /** How late, at most, what other nodes committed is shown here. */
 const LIVE_SYNC_MS = 1_000;
 const MAINTAIN_MS = 60_000;
@@ -41,9 +43,12 @@ export class Engine {
   constructor(ports: EnginePorts) {
     this.#dependencies = { ...ports, live: this.live };
     const inputs = new TickInputs(ports.store);
-    const committed: OnShardCommit = ({ changes }) => this.live.changed(changes);
-    const local = new LocalShards(ports, inputs, committed);
-    this.#shards = ports.threads?.(committed) ?? local;
+    const listener: ShardListener = {
+      committed: ({ changes }) => this.live.changed(changes),
+      phases: (phases) => this.live.phases(phases),
+    };
+    const local = new LocalShards({ ...ports, outbox: ports.queue }, inputs, listener);
+    this.#shards = ports.threads?.(listener) ?? local;
     this.directory = new Directory(this.#dependencies, inputs, local);
     this.#liveSync = new LiveSync(this.#dependencies, this.#shards);
     this.#scheduler = new Scheduler(this.#dependencies, (scheduled) => {
@@ -72,6 +77,7 @@ export class Engine {
       this.#every(SWEEP_MS, () => this.#closeOpenTicks()),
       this.#every(LIVE_SYNC_MS, () => this.#liveSync.look()),
       this.#every(MAINTAIN_MS, () => this.#maintain()),
+      this.#every(ADOPT_MS, () => this.#adoptOrders()),
     ]);
     return { ...report, durationMs: Math.round(timer.elapsed() - startedAt) };
   }
@@ -115,6 +121,7 @@ export class Engine {
     const restored = await this.#shards.restore(heads);
     failpoint("boot.resumed");
     await this.#liveSync.look();
+    await this.#adoptOrders();
     const openTicks = (await store.openTicks()).length;
     return { shards: heads.length, ...restored, openTicks };
   }
@@ -189,6 +196,19 @@ export class Engine {
     logger.error({ tickId }, message);
     await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
     this.#scheduler.nudge();
+  }
+
+  /**
+   * Asks for orders that are out to be looked after, in mailbox order like all work on a shard: the node
+   * that takes the message does, unless it does already. At a start, and should their node have died.
+   */
+  async #adoptOrders(): Promise<void> {
+    const { live, queue } = this.#dependencies;
+    const shards = new Set(
+      live.all().flatMap(({ shardId, state }) => (state === "executing" ? [shardId] : [])),
+    );
+    const messages = [...shards].map((key) => ({ key, body: { kind: "adopt" } }));
+    if (messages.length > 0) await queue.send("shards", messages);
   }
 
   async #maintain(): Promise<void> {

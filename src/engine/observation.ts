@@ -1,8 +1,8 @@
 import { DomainError } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { ObserveMarket } from "#ports/market-feed.ts";
-import { abortable } from "./abortable.ts";
 import type { EngineDependencies } from "./dependencies.ts";
+import { withinTime } from "./time-limit.ts";
 
 const EXIT_LOOKS = 3;
 const BETWEEN_LOOKS_MS = 500;
@@ -12,22 +12,19 @@ type Means = Pick<EngineDependencies, "observe" | "settings" | "timer">;
 
 /**
  * One look at the market. A source that never answers must not hold up a group or a shard for ever.
- * @throws DomainError PORT_TIMEOUT
+ * @throws DomainError PORT_TIMEOUT; the reason of an abort
  */
-export async function observeInTime(request: Request, means: Means): Promise<MarketSnapshot> {
+export function observeInTime(
+  request: Request,
+  means: Means,
+  signal?: AbortSignal,
+): Promise<MarketSnapshot> {
   const { observe, settings, timer } = means;
-  const limit = settings.marketTimeoutMs;
-  const answered = new AbortController();
-  const late = timer.after(limit, answered.signal).then((): never => {
-    throw new DomainError("PORT_TIMEOUT", `no prices within ${limit} ms`);
-  });
-  // Whoever loses the race must not become an unhandled rejection.
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([observe(request), late]);
-  } finally {
-    answered.abort();
-  }
+  const ms = settings.marketTimeoutMs;
+  const expired = (): never => {
+    throw new DomainError("PORT_TIMEOUT", `no prices within ${ms} ms`);
+  };
+  return withinTime(observe(request), { ms, timer, expired, signal });
 }
 
 /**
@@ -42,7 +39,7 @@ export async function observeForExit(
 ): Promise<MarketSnapshot> {
   for (let look = 1; ; look += 1) {
     try {
-      return await abortable(signal, observeInTime(request, means));
+      return await observeInTime(request, means, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (look === EXIT_LOOKS) throw error;
@@ -50,4 +47,9 @@ export async function observeForExit(
       signal.throwIfAborted();
     }
   }
+}
+
+/** A market nobody has looked at: what is held keeps its last mark, and says that it is stale (I11). */
+export function unseen(at: number): MarketSnapshot {
+  return { at, quotes: {}, funding: [], facts: {} };
 }

@@ -3,7 +3,7 @@
  * them. Each is named so that a test can kill the process exactly there. Those that say "in" are
  * inside an open transaction.
  */
-export const FAILPOINTS = [
+export const WORK_FAILPOINTS = [
   // At a start: a shard's actors are restored, everybody who was cancelled runs again.
   "boot.shard-restored",
   "boot.resumed",
@@ -47,6 +47,26 @@ export const FAILPOINTS = [
   "shutdown.shard-cancelled",
 ] as const;
 
+/**
+ * The same for live orders: their intent is committed, each is sent, what the venue says becomes a
+ * message, and that is booked. After a restart an order is asked for first.
+ */
+export const ORDER_FAILPOINTS = [
+  "orders.before-intent",
+  "orders.after-intent",
+  "orders.before-send",
+  "orders.after-send",
+  "orders.answered",
+  "orders.report-stored",
+  "orders.before-booking",
+  "orders.after-booking",
+  "orders.before-find",
+  "orders.after-find",
+] as const;
+
+export const FAILPOINTS = [...WORK_FAILPOINTS, ...ORDER_FAILPOINTS] as const;
+
+export type WorkFailpoint = (typeof WORK_FAILPOINTS)[number];
 export type Failpoint = (typeof FAILPOINTS)[number];
 
 /** Called each time a failpoint is passed; does nothing in normal life. */

@@ -32,7 +32,7 @@ export function createChangeFeed(live: LiveStore) {
     revisions.set(strategyId, newest);
   };
   for (const { strategyId } of live.all()) take(strategyId);
-  live.onCommit((changes) => {
+  live.onChange((changes) => {
     for (const { strategyId } of changes) take(strategyId);
     for (const wake of wakers) wake();
   });

@@ -7,18 +7,15 @@ import { openLedger } from "#domain/ledger.ts";
 import type { Ledger, Position } from "#domain/portfolio.ts";
 import type { TickInput } from "#domain/tick.ts";
 import {
-  decisionInput,
+  checkParams,
+  decideCycle,
   executeClosing,
-  executeDecision,
-  executeFailure,
-  failCycle,
+  finishCycle,
   openCycle,
-  type CycleFrame,
   type CycleOutcome,
+  type OpenCycle,
 } from "#engine/strategy/cycle.ts";
-import { checkDecision } from "#engine/strategy/decision-check.ts";
 import type { Decisions, Named } from "#engine/dependencies.ts";
-import { toCycleError } from "#engine/strategy/strategy-runtime.ts";
 import type { Database } from "#persistence/database.ts";
 import { contextBeforeOf } from "#persistence/queries/context-before.ts";
 import { getCycle, strategyOfCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
@@ -63,6 +60,7 @@ export async function replayDecision(
 ): Promise<DecisionReplay> {
   const strategyId = await strategyOfCycle(dependencies.database, composeId);
   const cycle = await getCycle(dependencies.database, strategyId, composeId);
+  assertDecided(cycle);
   const again = await (cycle.tickId === null
     ? closeAgain(dependencies, cycle)
     : decideAgain(dependencies, cycle));
@@ -80,21 +78,13 @@ async function decideAgain(
   if (input === null) throw gone(cycle, "its tick");
   if (cycle.params === null) throw gone(cycle, `version ${cycle.paramsVersion} of its params`);
   const { definition, tick, market, analysis } = input;
-  const frame = await frameOf(dependencies, cycle, { definition, tick, market });
+  const open = await openAgain(dependencies, cycle, { definition, tick, market });
   const { decisionAgent } = definition;
-  let decision;
-  try {
-    const params = dependencies.decisions.parseParams(decisionAgent, cycle.params);
-    const agent = dependencies.decisions.get(decisionAgent);
-    decision = await agent.decide(decisionInput(frame, analysis, params));
-  } catch (error) {
-    return executeFailure(frame, toCycleError(error));
-  }
-  try {
-    return await executeDecision(frame, checkDecision(decision));
-  } catch (error) {
-    return failCycle(frame, toCycleError(error));
-  }
+  const params = checkParams(() =>
+    dependencies.decisions.parseParams(decisionAgent, cycle.params ?? {}),
+  );
+  const agent = dependencies.decisions.get(decisionAgent);
+  return finishCycle(open, await decideCycle(open, agent, { analysis, params }));
 }
 
 async function closeAgain(
@@ -106,9 +96,18 @@ async function closeAgain(
   const definition = await getDefinitionVersion(dependencies.database, definitionId, version);
   if (definition === null) throw gone(cycle, `version ${version} of its definition`);
   const market = { at: cycle.composeTime, quotes: {}, funding: [], facts: {} };
-  const frame = await frameOf(dependencies, cycle, { definition, tick: null, market });
+  const open = await openAgain(dependencies, cycle, { definition, tick: null, market });
   // Its id comes from the command that asked for the stop, which a cycle does not name.
-  return executeClosing({ ...frame, composeId: cycle.composeId });
+  return executeClosing({ ...open, composeId: cycle.composeId });
+}
+
+/** @throws InvalidInputError INVALID_INPUT for a cycle in which nothing was decided */
+function assertDecided({ cause, composeId, status }: CycleDetail): void {
+  if (cause !== "order" && status !== "skipped") return;
+  const what = cause === "order" ? "it books what a venue told" : "its tick was skipped";
+  throw new InvalidInputError("INVALID_INPUT", `composeId: nothing was decided in ${composeId}`, {
+    fields: [{ field: "composeId", message: `expected a cycle that decided, ${what}` }],
+  });
 }
 
 function gone({ cycleIndex, composeId }: CycleDetail, what: string): InvalidInputError {
@@ -118,11 +117,11 @@ function gone({ cycleIndex, composeId }: CycleDetail, what: string): InvalidInpu
   });
 }
 
-async function frameOf(
+async function openAgain(
   dependencies: DecisionReplayDependencies,
   cycle: CycleDetail,
   given: Pick<TickInput, "market"> & { definition: Definition; tick: TickInput["tick"] | null },
-): Promise<CycleFrame> {
+): Promise<OpenCycle> {
   const { database } = dependencies;
   const { strategyId, cycleIndex } = cycle;
   const channel = dependencies.channels.get(given.definition.tradeChannel);

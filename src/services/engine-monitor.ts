@@ -39,7 +39,7 @@ export interface Progress {
   /** Over the last ten seconds. */
   cyclesPerSecond: number;
   strategies: number;
-  byState: Record<StrategyState, number>;
+  byState: Readonly<Record<StrategyState, number>>;
 }
 
 /** Quote currency, over all strategies of this node. */
@@ -55,6 +55,7 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
   const cycleIndexes = new Map<string, number>();
   const newestTicks = new Map<string, number>();
   const recent: { at: number; cycles: number }[] = [];
+  const byState = live.select((shown) => shown.byState);
   let cycles = 0;
   let ticks = 0;
   let recovery: RecoveryReport | null = null;
@@ -72,7 +73,7 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
     newestTicks.set(definitionId, lastCycleAt);
     if (phase !== "starting") ticks += 1;
   };
-  live.onCommit((changes) => {
+  live.onChange((changes) => {
     let done = 0;
     for (const change of changes) {
       const made = countCycles(change);
@@ -117,15 +118,13 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
     },
 
     progress(): Progress {
-      const byState = { running: 0, composing: 0, executing: 0, stopped: 0, cancelled: 0 };
-      for (const { state } of live.all()) byState[state] += 1;
       forget(recent, elapsed() - RATE_WINDOW_MS);
       return {
         ticks,
         cycles,
         cyclesPerSecond: rateOf(recent, elapsed()),
         strategies: cycleIndexes.size,
-        byState,
+        byState: byState.get(),
       };
     },
 

@@ -4,7 +4,7 @@ import type { Definition } from "#domain/definition.ts";
 import { DomainError, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
-import { seal } from "#engine/strategy/envelope.ts";
+import { sealAt } from "#engine/strategy/envelope.ts";
 import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import {
@@ -184,15 +184,18 @@ function toNew(
     params: completeParams(dependencies.decisions, definition, request.params ?? {}),
     initialBalance,
     tags: request.tags ?? [],
-    envelope: seal("running", {
-      strategyId: id,
-      ledger: openLedger({ marketType, initialBalance }),
-      decisionState: null,
-      protections: [],
-      cycleIndex: 0,
-      lastTickFor: null,
-      pending: null,
-      stop: null,
+    envelope: sealAt({
+      value: "running",
+      context: {
+        strategyId: id,
+        ledger: openLedger({ marketType, initialBalance }),
+        decisionState: null,
+        protections: [],
+        cycleIndex: 0,
+        lastTickFor: null,
+        pending: null,
+        stop: null,
+      },
     }),
   };
 }

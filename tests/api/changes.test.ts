@@ -148,6 +148,7 @@ describe("the feed behind it", () => {
       lastCycleAt: seq,
       lastStatus: "completed",
       lastSignal: "HOLD",
+      inProgress: null,
       totalValue: "1",
       cash: "1",
       realizedPnl: "0",

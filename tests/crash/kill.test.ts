@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FAILPOINTS } from "#ports/failpoints.ts";
+import { WORK_FAILPOINTS } from "#ports/failpoints.ts";
 import { seededRandom } from "#support/random.ts";
 import { seededTemplate, type CrashTemplate, type StoreKind } from "./support/crash-stores.ts";
 import type { Orders } from "./support/engine-run.ts";
@@ -53,7 +53,10 @@ const stages: readonly Stage[] = [
   { kind: "postgres", lanes: KILLS === 0 ? 3 : 5, threadsIn: (lane) => (lane % 2 === 0 ? 1 : 0) },
 ];
 
-const table = new KillTable(FAILPOINTS, { seed: SEED, file: process.env["TROUPE_CRASH_REPORT"] });
+const table = new KillTable(WORK_FAILPOINTS, {
+  seed: SEED,
+  file: process.env["TROUPE_CRASH_REPORT"],
+});
 let replays: Replays;
 
 beforeAll(async () => {
@@ -171,11 +174,15 @@ function ordersOf(chapter: number): Orders {
 function deathsOf(kind: StoreKind) {
   if (KILLS === 0) {
     const own = kind === "pglite" ? 0 : 2;
-    return { failpoints: FAILPOINTS.filter((_, index) => index % 4 === own), each: 1, later: 0 };
+    return {
+      failpoints: WORK_FAILPOINTS.filter((_, index) => index % 4 === own),
+      each: 1,
+      later: 0,
+    };
   }
-  const each = Math.max(1, Math.floor((KILLS * AT_BOUNDARIES) / FAILPOINTS.length));
-  const later = Math.max(0, KILLS - each * FAILPOINTS.length);
-  return { failpoints: FAILPOINTS, each, later };
+  const each = Math.max(1, Math.floor((KILLS * AT_BOUNDARIES) / WORK_FAILPOINTS.length));
+  const later = Math.max(0, KILLS - each * WORK_FAILPOINTS.length);
+  return { failpoints: WORK_FAILPOINTS, each, later };
 }
 
 /** That life must be worth comparing with: everybody trades, some are refused, one is commanded. */

@@ -2,7 +2,7 @@
 import pg from "pg";
 import { describe, expect, test, vi } from "vitest";
 import { systemTimer } from "#adapters/system-timer.ts";
-import { FAILPOINTS } from "#ports/failpoints.ts";
+import { WORK_FAILPOINTS } from "#ports/failpoints.ts";
 import { violations } from "#support/invariants.ts";
 import { startProgram, type RunningProgram } from "#support/processes.ts";
 import { temporaryFolder } from "#support/running-engine.ts";
@@ -24,7 +24,7 @@ type Settings = Readonly<Record<string, string>>;
 describe.concurrent("SIGTERM", { timeout: isLong ? 900_000 : 150_000 }, () => {
   // Where it is when the signal comes: the process sends it to itself.
   const moments = isLong
-    ? FAILPOINTS.filter((failpoint) => !NOT_PASSED.test(failpoint))
+    ? WORK_FAILPOINTS.filter((failpoint) => !NOT_PASSED.test(failpoint))
     : (["boot.resumed", "decision.before", "journal.before-commit"] as const);
 
   test("while it restores, analyses, decides, commits or closes leaves all to be resumed", async () => {

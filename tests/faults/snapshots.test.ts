@@ -1,6 +1,6 @@
 // What an upgrade, and one taken back, make of the snapshots that are stored.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import type { JsonObject } from "#domain/json.ts";
 import {
   buy,
@@ -140,13 +140,14 @@ describe.each(kinds)("snapshots of another version on %s", (kind) => {
       version: Number(row?.["version"]),
       value: String(row?.["value"]),
       hash: String(row?.["hash"]),
-      context: String(row?.["context"]),
+      snapshot: String(row?.["snapshot"]),
     });
     if (!opened.ok) throw new Error(opened.detail);
-    const { hash, value: state } = seal(value ?? opened.value, opened.context, { version });
+    const at = { value: value ?? opened.value, context: opened.context };
+    const { hash, snapshot, value: state } = sealAt(at, { version });
     await rows(
-      "update actor_snapshots set version = $2, value = $3, hash = $4 where strategy_id = $1",
-      [id, version, state, hash],
+      "update actor_snapshots set version = $2, value = $3, hash = $4, snapshot = $5 where strategy_id = $1",
+      [id, version, state, hash, snapshot],
     );
   }
 });

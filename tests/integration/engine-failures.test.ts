@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Decision } from "#domain/decision.ts";
-import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import type { StrategyContext } from "#machines/strategy.machine.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
 import {
@@ -110,7 +110,7 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       const ill = ids[1] ?? "";
       await first.tick();
       await first.stop();
-      await rows("update actor_snapshots set context = context || ' ' where strategy_id = $1", [
+      await rows("update actor_snapshots set snapshot = snapshot || ' ' where strategy_id = $1", [
         ill,
       ]);
       await using second = await open({}, first);
@@ -147,7 +147,7 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       const [ill = ""] = await members(first, "ill");
       await first.tick();
       await first.stop();
-      await rows("update actor_snapshots set context = context || ' ' where strategy_id = $1", [
+      await rows("update actor_snapshots set snapshot = snapshot || ' ' where strategy_id = $1", [
         ill,
       ]);
       const second = await open({}, first);
@@ -156,7 +156,7 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       await vi.waitFor(async () => {
         expect((await second.strategy(ill))["desired_status"]).toBe("stopped");
       });
-      await rows("update actor_snapshots set context = rtrim(context) where strategy_id = $1", [
+      await rows("update actor_snapshots set snapshot = rtrim(snapshot) where strategy_id = $1", [
         ill,
       ]);
       await second.resumeStrategy(ill);
@@ -667,13 +667,13 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       version: Number(row?.["version"]),
       value: String(row?.["value"]),
       hash: String(row?.["hash"]),
-      context: String(row?.["context"]),
+      snapshot: String(row?.["snapshot"]),
     });
     if (!opened.ok) throw new Error(opened.detail);
-    const { context, hash } = seal(opened.value, change(opened.context));
-    const write = "update actor_snapshots set context = $2, hash = $3 where strategy_id = $1";
-    await rows(write, [strategyId, context, hash]);
-    return () => rows(write, [strategyId, row?.["context"], row?.["hash"]]);
+    const { hash, snapshot } = sealAt({ value: opened.value, context: change(opened.context) });
+    const write = "update actor_snapshots set snapshot = $2, hash = $3 where strategy_id = $1";
+    await rows(write, [strategyId, snapshot, hash]);
+    return () => rows(write, [strategyId, row?.["snapshot"], row?.["hash"]]);
   }
 
   async function rows(statement: string, params: readonly unknown[] = []) {

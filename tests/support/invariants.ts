@@ -10,7 +10,8 @@ const newestCycles = `
   select distinct on (strategy_id) * from strategy_compose_cycles
   order by strategy_id, cycle_index desc`;
 
-const ledgers = "select strategy_id, context::jsonb -> 'ledger' as ledger from actor_snapshots";
+const ledgers =
+  "select strategy_id, snapshot::jsonb #> '{context,ledger}' as ledger from actor_snapshots";
 
 const VIOLATIONS: Readonly<Record<string, string>> = {
   "I1: a cycle without its view, or a view without its cycle": `
@@ -54,7 +55,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
     join strategies s on s.id = a.strategy_id
     left join (${newestCycles}) c on c.strategy_id = s.id
     left join strategy_portfolio_views v on v.strategy_id = s.id and v.cycle_index = c.cycle_index
-    cross join lateral (select a.context::jsonb as stored) j
+    cross join lateral (select a.snapshot::jsonb -> 'context' as stored) j
     where (stored ->> 'cycleIndex')::int <> coalesce(c.cycle_index, 0)
       or a.seq < coalesce(c.cycle_index, 0)
       or (stored #>> '{ledger,cash}')::numeric <> coalesce(v.cash, s.initial_balance)
@@ -62,7 +63,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   "I1: a snapshot that holds other positions than the newest view": `
     select strategy_id, symbol, p.value as snapshot, h.quantity as view from (
       select a.strategy_id, p.key as symbol, p.value from actor_snapshots a
-      cross join lateral jsonb_each(a.context::jsonb #> '{ledger,positions}') p
+      cross join lateral jsonb_each(a.snapshot::jsonb #> '{context,ledger,positions}') p
     ) p
     full join (
       select h.strategy_id, h.symbol, h.quantity, h.cost from strategy_holdings h
@@ -180,7 +181,7 @@ export interface CommittedActor {
 
 export async function committedActors(query: Query): Promise<CommittedActor[]> {
   const rows = await query(
-    `select s.id, a.seq::int as seq, s.cycle_index, a.value, a.context,
+    `select s.id, a.seq::int as seq, s.cycle_index, a.value, a.snapshot,
        s.total_value::text as equity, s.current_balance::text as cash
      from strategies s join actor_snapshots a on a.strategy_id = s.id order by s.id`,
   );
@@ -189,7 +190,7 @@ export async function committedActors(query: Query): Promise<CommittedActor[]> {
     seq: Number(row["seq"]),
     cycleIndex: Number(row["cycle_index"]),
     value: String(row["value"]),
-    context: JSON.parse(String(row["context"])),
+    context: contextOf(String(row["snapshot"])),
     equity: plain(row["equity"]),
     cash: plain(row["cash"]),
   }));
@@ -260,4 +261,9 @@ function surplus(rows: readonly string[] = [], others: readonly string[] = []): 
     left.set(row, times - 1);
     return times <= 0;
   });
+}
+
+function contextOf(snapshot: string): unknown {
+  const { context }: { context: unknown } = JSON.parse(snapshot);
+  return context;
 }

@@ -33,8 +33,9 @@ export function definitionContent(name = "three_coins"): Omit<Definition, "id" |
 }
 
 export function envelopeAt(strategyId: string, cycleIndex: number): SnapshotEnvelope {
-  const context = JSON.stringify({ strategyId, cycleIndex, ledger: ledgerOf(cycleIndex) });
-  return { machine: "strategy", version: 1, hash: "0".repeat(64), value: "running", context };
+  const context = { strategyId, cycleIndex, ledger: ledgerOf(cycleIndex) };
+  const snapshot = JSON.stringify({ status: "active", value: "running", context });
+  return { machine: "strategy", version: 2, hash: "0".repeat(64), value: "running", snapshot };
 }
 
 export function ledgerOf(cycleIndex: number): Ledger {
@@ -107,6 +108,7 @@ export function cycleOf(
     error: null,
     durationMs: 12.5,
     instructions,
+    answered: [],
     legs: instructions.map((instruction) => legOf(instruction, at)),
     view: viewOf(at, totalValue),
     ledger: ledgerOf(cycleIndex),

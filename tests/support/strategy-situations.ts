@@ -1,12 +1,13 @@
 import { createActor } from "xstate";
 import type { Decision } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
-import type { Instruction } from "#domain/cycle.ts";
+import type { PendingOrder } from "#domain/cycle.ts";
 import type { Ledger, Position } from "#domain/portfolio.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { TickInput } from "#domain/tick.ts";
 import {
   strategyMachine,
+  type RecordedCycle,
   type StrategyContext,
   type StrategyEvent,
 } from "#machines/strategy.machine.ts";
@@ -98,7 +99,7 @@ export function longContext(overrides: Partial<StrategyContext> = {}): StrategyC
   });
 }
 
-export const pendingOrder: Instruction = {
+export const pendingOrder: PendingOrder = {
   instructionId: "0f4d7d0a-1c51-5f0e-9d43-0a3f6a1f2b10",
   index: 0,
   symbol: "BTC-USDT",
@@ -117,7 +118,11 @@ export const pendingOrder: Instruction = {
   filledQuantity: "0",
   averagePrice: null,
   fee: "0",
+  fills: [],
 };
+
+/** A turn that nobody waits for: the machine only hands it on. */
+const turn = { strategyId: newContext().strategyId };
 
 export const hold: Decision = {
   signal: "HOLD",
@@ -129,34 +134,69 @@ export const hold: Decision = {
 };
 
 export function tickAt(scheduledFor: number): StrategyEvent & { type: "TICK" } {
-  return { type: "TICK", tick: tickInput(scheduledFor), params: { buy: 60 }, paramsVersion: 1 };
+  const params = { ok: true, value: { buy: 60 } } as const;
+  return { type: "TICK", tick: tickInput(scheduledFor), params, paramsVersion: 1, turn };
 }
 
 export function stopWith(closePositions: boolean): StrategyEvent & { type: "STOP" } {
-  return { type: "STOP", commandId: "command-1", closePositions, reason: "user asked" };
+  return { type: "STOP", commandId: "command-1", closePositions, reason: "user asked", turn };
 }
 
+export const DECIDED: StrategyEvent & { type: "DECIDED" } = {
+  type: "DECIDED",
+  decision: hold,
+  turn,
+};
+export const DECISION_FAILED: StrategyEvent & { type: "DECISION_FAILED" } = {
+  type: "DECISION_FAILED",
+  error: { code: "PORT_TIMEOUT", message: "no decision" },
+  turn,
+};
+export const REPORTED: StrategyEvent & { type: "REPORTED" } = {
+  type: "REPORTED",
+  reports: [],
+  turn,
+};
+export const RECOVER: StrategyEvent & { type: "RECOVER" } = { type: "RECOVER", turn };
+
+/** A cycle that left the money and the orders of `context`. */
 export function recorded(
-  value: "running" | "stopped",
   context: StrategyContext,
+  changes: Partial<RecordedCycle> = {},
 ): StrategyEvent & { type: "RECORDED" } {
-  return { type: "RECORDED", value, context };
+  const { decisionState, lastTickFor, ledger, pending, protections } = context;
+  return {
+    type: "RECORDED",
+    cause: "tick",
+    tickFor: lastTickFor,
+    ledger,
+    decisionState,
+    protections,
+    pending,
+    intended: pending ?? [],
+    unwanted: [],
+    ...changes,
+    turn,
+  };
 }
 
 /** At least one event of each type, with the variants that make a difference. */
 export const eventsByType: { [Type in StrategyEvent["type"]]: (StrategyEvent & { type: Type })[] } =
   {
     TICK: [tickAt(FIRST_TICK), tickAt(SECOND_TICK)],
-    DECIDED: [{ type: "DECIDED", decision: hold }],
-    DECISION_FAILED: [
-      { type: "DECISION_FAILED", error: { code: "PORT_TIMEOUT", message: "no decision" } },
-    ],
+    DECIDED: [DECIDED],
+    DECISION_FAILED: [DECISION_FAILED],
+    REPORTED: [REPORTED],
+    RESTORED: [{ type: "RESTORED" }],
+    RECOVER: [RECOVER],
     RECORDED: [
-      recorded("running", heldContext()),
-      recorded("running", longContext()),
-      recorded("running", longContext({ pending: [pendingOrder] })),
-      recorded("stopped", heldContext()),
-      recorded("stopped", longContext()),
+      recorded(heldContext()),
+      recorded(longContext()),
+      recorded(heldContext({ pending: [pendingOrder] })),
+      recorded(longContext({ pending: [pendingOrder] })),
+      recorded(heldContext(), { cause: "stop" }),
+      recorded(longContext(), { cause: "stop" }),
+      recorded(longContext({ pending: [pendingOrder] }), { cause: "stop" }),
     ],
     STOP: [stopWith(false), stopWith(true)],
     CANCEL: [{ type: "CANCEL", reason: "shutdown" }],
@@ -207,14 +247,24 @@ export function revivedFrom(persisted: string): ObservedActor {
 }
 
 const askedBy = new WeakMap<object, string[]>();
+const asks = (what: string) => (_: { self: object }) => void askedBy.get(_.self)?.push(what);
 const observedMachine = strategyMachine.provide({
   actions: {
-    beginDecision: ({ self }) => void askedBy.get(self)?.push("beginDecision"),
-    beginExecution: ({ self }) => void askedBy.get(self)?.push("beginExecution"),
-    beginFailure: ({ self }) => void askedBy.get(self)?.push("beginFailure"),
-    beginClosing: ({ self }) => void askedBy.get(self)?.push("beginClosing"),
+    decide: asks("decide"),
+    execute: asks("execute"),
+    fail: asks("fail"),
+    close: asks("close"),
+    skip: asks("skip"),
+    book: asks("book"),
+    placeOrders: ({ self }, { orders }) => ask(self, "place", orders),
+    cancelOrders: ({ self }, { orders }) => ask(self, "cancel", orders),
+    findOrders: ({ self }, { orders }) => ask(self, "find", orders),
   },
 });
+
+function ask(self: object, what: string, { length }: readonly unknown[]): void {
+  if (length > 0) askedBy.get(self)?.push(`${what} ${length}`);
+}
 
 function tickInput(scheduledFor: number): TickInput {
   return {

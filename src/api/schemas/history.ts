@@ -3,7 +3,7 @@ import { amount, id, instant, json } from "./common.ts";
 
 const side = z.enum(["BUY", "SELL"]);
 const action = z.enum(["open_long", "open_short", "close_long", "close_short"]);
-const cause = z.enum(["tick", "stop", "protection", "manual"]);
+const cause = z.enum(["tick", "stop", "protection", "manual", "order"]);
 const positionType = z.enum(["LONG", "SHORT"]);
 
 const ofCycle = { cycleIndex: z.number(), composeId: id };
@@ -115,7 +115,7 @@ export const cycle = z.object({
   tickId: id.nullable(),
   cause,
   composeTime: instant,
-  status: z.enum(["completed", "failed"]),
+  status: z.enum(["completed", "failed", "skipped"]),
   rationale: z.string(),
   decision: decision.nullable(),
   stateBefore: json.nullable(),

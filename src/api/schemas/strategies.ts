@@ -127,8 +127,10 @@ export const change = z.object({
   seq: z.number(),
   cycleIndex: z.number(),
   lastCycleAt: instant.nullable(),
-  lastStatus: z.enum(["completed", "failed"]).nullable(),
+  lastStatus: z.enum(["completed", "failed", "skipped"]).nullable(),
   lastSignal: z.enum(["BUY", "SELL", "LONG", "SHORT", "HOLD"]).nullable(),
+  /** A phase beyond `state` that lasts; not committed, so without figures. Null when there is none. */
+  inProgress: z.enum(["composing", "executing"]).nullable(),
   totalValue: amount,
   cash: amount,
   realizedPnl: amount,

@@ -40,6 +40,7 @@ export class LiveSync {
             ...strategy,
             lastStatus: known?.lastStatus ?? null,
             lastSignal: known?.lastSignal ?? null,
+            inProgress: known?.inProgress ?? null,
           };
         }),
       );

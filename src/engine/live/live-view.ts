@@ -1,3 +1,4 @@
+import type { CycleStatus } from "#domain/cycle.ts";
 import type { DecisionSignal } from "#domain/decision.ts";
 import type { DecimalString } from "#domain/decimal.ts";
 import type { StopReason, StrategyState } from "#domain/strategy.ts";
@@ -16,7 +17,7 @@ export interface CommittedChange {
 interface CycleFigures {
   cycleIndex: number;
   lastCycleAt: number;
-  lastStatus: "completed" | "failed";
+  lastStatus: CycleStatus;
   lastSignal: DecisionSignal | null;
   cash: DecimalString;
   realizedPnl: DecimalString;
@@ -51,5 +52,5 @@ function figuresOf(cycle: NonNullable<MemberWrite["cycle"]>): CycleFigures {
 /** A strategy as it stands after `change`, given what is shown of it. */
 export function changed(before: LiveStrategy, change: CommittedChange): LiveStrategy {
   const { cycle, seq, state, stopReason } = change;
-  return { ...before, state, stopReason, seq, ...cycle };
+  return { ...before, state, stopReason, seq, ...cycle, inProgress: null };
 }

@@ -1,11 +1,14 @@
 import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import { readReports } from "#domain/order-report.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import type { ShardDependencies, ShardPorts } from "#engine/dependencies.ts";
 import type { Resident } from "#engine/strategy/resident.ts";
 import { ShardHost } from "./shard-host.ts";
-import type { OnShardCommit, Restored, ShardOutcome, ShardRunner } from "./shard-runner.ts";
-import { StrategyRuntime } from "#engine/strategy/strategy-runtime.ts";
+import type { Restored, ShardListener, ShardOutcome, ShardRunner } from "./shard-runner.ts";
+import { OrderDesk } from "#engine/orders/order-desk.ts";
+import { machineWithEffects } from "#engine/strategy/effects.ts";
+import { storedMachines } from "#machines/registry.ts";
 import { RestartBudget } from "#engine/group/restart-budget.ts";
 import type { TickInputs } from "#engine/group/tick-inputs.ts";
 
@@ -15,12 +18,15 @@ export class LocalShards implements ShardRunner {
   readonly #inputs: TickInputs;
   readonly #shards = new Map<string, ShardHost>();
 
-  constructor(ports: ShardPorts, inputs: TickInputs, committed: OnShardCommit) {
+  constructor(ports: ShardPorts, inputs: TickInputs, listener: ShardListener) {
+    const orders = new OrderDesk({ ...ports, versionOf: (shardId) => this.versionOf(shardId) });
+    const { stored = storedMachines.strategy } = ports;
     this.#dependencies = {
       ...ports,
-      runtime: new StrategyRuntime(ports),
+      ...listener,
+      orders,
+      logic: { machine: machineWithEffects({ ...ports, orders }), stored },
       supervision: new RestartBudget(),
-      committed,
     };
     this.#inputs = inputs;
   }
@@ -51,20 +57,44 @@ export class LocalShards implements ShardRunner {
   }
 
   async work(claim: Claim): Promise<ShardOutcome> {
-    const { failpoint, store } = this.#dependencies;
+    const { store } = this.#dependencies;
     const head = await store.shardHead(claim.key);
     if (head === null) return this.#dismiss(claim);
     const shard = this.#shard(head);
     await shard.synchronise(head);
-    if (claim.body["kind"] === "resume") {
-      await shard.resumeCancelled(claim);
-      return { kind: "reconciled" };
+    switch (textOf(claim, "kind")) {
+      case "tick":
+        return this.#tick(claim, head, shard);
+      case "resume":
+        await shard.resumeCancelled(claim);
+        return { kind: "reconciled" };
+      default:
+        return this.#carryOut(claim, shard);
     }
-    if (claim.body["kind"] === "command") {
-      const definition = await store.definition(head.definitionId);
-      await shard.command(claim, textOf(claim, "strategyId"), definition);
-      return { kind: "reconciled" };
+  }
+
+  /** Messages that are about one strategy, or about the orders of all. */
+  async #carryOut(claim: Claim, shard: ShardHost): Promise<ShardOutcome> {
+    const definition = await this.#dependencies.store.definition(shard.definitionId);
+    switch (textOf(claim, "kind")) {
+      case "command":
+        await shard.command(claim, textOf(claim, "strategyId"), definition);
+        return { kind: "reconciled" };
+      case "orders": {
+        const reports = readReports(claim.body["reports"]);
+        await shard.report(claim, { strategyId: textOf(claim, "strategyId"), reports }, definition);
+        return { kind: "reconciled" };
+      }
+      case "adopt":
+        if (await shard.adoptOrders(claim, definition)) return { kind: "reconciled" };
+        return this.#dismiss(claim);
+      default:
+        throw new InvariantError(`message ${claim.id} is of an unknown kind`);
     }
+  }
+
+  async #tick(claim: Claim, head: ShardHead, shard: ShardHost): Promise<ShardOutcome> {
+    const { failpoint } = this.#dependencies;
     const tickId = textOf(claim, "tickId");
     const input = head.fannedTickId === tickId ? await this.#inputs.get(tickId) : null;
     if (input === null) return this.#dismiss(claim);
@@ -90,7 +120,8 @@ export class LocalShards implements ShardRunner {
   }
 
   async close(): Promise<void> {
-    // Nothing but memory is held here, and every commit is in the database.
+    // Every commit is in the database, and orders that are out are asked for at the next start.
+    this.#dependencies.orders.close();
   }
 
   #shard(head: ShardHead): ShardHost {

@@ -2,27 +2,31 @@
 // resident between messages and trusted only while the shard's version is the one this node last wrote.
 import type { Definition } from "#domain/definition.ts";
 import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import type { OrderReport } from "#domain/order-report.ts";
 import type { TickInput } from "#domain/tick.ts";
-import type { StrategyEvent } from "#machines/strategy.machine.ts";
-import type { Member, MemberWrite, ShardCommit, ShardHead } from "#ports/store.ts";
-import type { Claim } from "#ports/work-queue.ts";
-import { CannotClose, openClosing, type Stopping } from "#engine/strategy/closing.ts";
-import { failCycle, openCycle, type CycleFrame } from "#engine/strategy/cycle.ts";
 import type { ShardDependencies } from "#engine/dependencies.ts";
-import { unseal } from "#engine/strategy/envelope.ts";
 import { changeOf } from "#engine/live/live-view.ts";
+import { failCycle, toCycleError } from "#engine/strategy/cycle.ts";
+import { unseal } from "#engine/strategy/envelope.ts";
 import { Resident } from "#engine/strategy/resident.ts";
-import { ShardBatch } from "./shard-batch.ts";
-import { toCycleError, type Work } from "#engine/strategy/strategy-runtime.ts";
+import { StrategyTurn } from "#engine/strategy/turn.ts";
+import { isPhase } from "#machines/strategy.machine.ts";
+import type { Member, MemberWrite, ShardHead } from "#ports/store.ts";
+import type { Claim } from "#ports/work-queue.ts";
+import { Turns } from "./turns.ts";
+import type { PhaseUnderWay } from "./shard-runner.ts";
 
 const NEVER_READ = -1;
 /** How long quick decisions wait for slow ones; then what is decided is committed, again and again. */
 const GRACE_MS = 250;
+const NEVER_ABORTED = new AbortController().signal;
 
 /** Which message a commit answers. */
 interface Origin {
   claim: Claim | null;
   tickId: string | null;
+  /** Null where no strategy can begin anything. */
+  definition: Definition | null;
 }
 
 export class ShardHost {
@@ -67,10 +71,8 @@ export class ShardHost {
 
   /** Forgets all actors; the next message restores them from their last commit. */
   evict(): void {
-    for (const resident of this.#residents.values()) {
-      this.#dependencies.runtime.abandon(resident.strategyId);
-      resident.actor.stop();
-    }
+    this.#dependencies.orders.forget(this.id);
+    for (const resident of this.#residents.values()) resident.end();
     this.#residents.clear();
     this.#version = NEVER_READ;
     this.#rosterVersion = NEVER_READ;
@@ -78,32 +80,87 @@ export class ShardHost {
 
   /** One tick for all members that want it, committed with the completion of its message. */
   async tick(claim: Claim, input: TickInput): Promise<void> {
-    const { channels, clock, decisions, runtime } = this.#dependencies;
-    const { scheduledFor, id: tickId } = input.tick;
+    const { channels, clock, decisions } = this.#dependencies;
+    const { definition } = input;
     // Known to the node that analysed the tick. If not to this one, of another build, that is no
     // fault of the strategies: the message goes back for another node.
-    channels.get(input.definition.tradeChannel);
-    decisions.get(input.definition.decisionAgent);
-    clock.observe(scheduledFor);
-    const batch = new ShardBatch();
-    for (const resident of this.#residents.values()) {
-      if (!resident.isDue(scheduledFor)) continue;
-      // The cycle's own commit makes a cancelled strategy `running` again.
-      if (resident.value === "cancelled") resident.revive(runtime, "running");
-      this.#beginTick(resident, input, batch);
-    }
-    await this.#commit(batch, { claim, tickId });
+    channels.get(definition.tradeChannel);
+    decisions.get(definition.decisionAgent);
+    clock.observe(input.tick.scheduledFor);
+    const origin = { claim, tickId: input.tick.id, definition };
+    await this.#work(origin, (turns) => {
+      for (const resident of this.#residents.values()) {
+        if (!resident.wantsToRun) continue;
+        const params = resident.checkedParams(definition, decisions);
+        const { paramsVersion } = resident.member;
+        const turn = turns.begin(resident);
+        resident.actor.send({ type: "TICK", tick: input, params, paramsVersion, turn });
+      }
+    });
   }
 
   /** Reconciles one member with what its owner wants: a durable command, in mailbox order (I14). */
   async command(claim: Claim, strategyId: string, definition: Definition): Promise<void> {
-    const batch = new ShardBatch();
+    const { failpoint } = this.#dependencies;
     const resident = this.#residents.get(strategyId);
     if (resident === undefined) await this.#refuse(strategyId);
-    else await this.#reconcile(resident, { definition, signal: claim.signal }, batch);
-    this.#dependencies.failpoint("stop.before-commit");
-    await this.#commit(batch, { claim, tickId: null });
-    this.#dependencies.failpoint("stop.after-commit");
+    await this.#work({ claim, tickId: null, definition }, (turns) => {
+      if (resident !== undefined) reconcile(resident, turns);
+      failpoint("stop.before-commit");
+    });
+    failpoint("stop.after-commit");
+  }
+
+  /** What a venue told of one member's orders. */
+  async report(
+    claim: Claim,
+    told: { strategyId: string; reports: OrderReport[] },
+    definition: Definition,
+  ): Promise<void> {
+    const { failpoint } = this.#dependencies;
+    const resident = this.#residents.get(told.strategyId);
+    failpoint("orders.before-booking");
+    await this.#work({ claim, tickId: null, definition }, (turns) => {
+      if (resident === undefined) return;
+      const turn = turns.begin(resident);
+      resident.actor.send({ type: "REPORTED", reports: told.reports, turn });
+    });
+    failpoint("orders.after-booking");
+  }
+
+  /** Makes this node the one that looks after the shard's orders that are out; false: it is already. */
+  async adoptOrders(claim: Claim, definition: Definition): Promise<boolean> {
+    if (!this.#hasStrayOrders) return false;
+    await this.#work({ claim, tickId: null, definition }, () => undefined);
+    return true;
+  }
+
+  /** Members that a shutdown left `cancelled` run again. Returns how many. */
+  resumeCancelled(claim: Claim | null): Promise<number> {
+    return this.#changeAll(claim, (resident, turns) => {
+      if (resident.value !== "cancelled" || !resident.wantsToRun) return;
+      turns.begin(resident).offer({ type: "RESUME" });
+    });
+  }
+
+  /** At shutdown: running members become `cancelled`, positions untouched (I9). Returns how many. */
+  cancel(reason: string): Promise<number> {
+    return this.#changeAll(null, (resident, turns) => {
+      turns.begin(resident).offer({ type: "CANCEL", reason });
+    });
+  }
+
+  async #changeAll(
+    claim: Claim | null,
+    change: (resident: Resident, turns: Turns) => void,
+  ): Promise<number> {
+    const turns = this.#turnsOf({ claim, tickId: null, definition: null });
+    for (const resident of this.#residents.values()) change(resident, turns);
+    const { changes } = turns;
+    if (changes > 0 || claim !== null) {
+      await this.#commit(turns, { claim, tickId: null, definition: null });
+    }
+    return changes;
   }
 
   /** A command for a member that could not be restored, or that has left meanwhile. */
@@ -112,39 +169,6 @@ export class ShardHost {
     const members = await store.members(this.id);
     if (!members.some((member) => member.strategyId === strategyId)) return;
     await store.isolate(strategyId, "its stored snapshot cannot be restored");
-  }
-
-  /** Members that a shutdown left `cancelled` run again. Returns how many. */
-  async resumeCancelled(claim: Claim | null): Promise<number> {
-    return this.#changeAll({ value: "cancelled", claim }, (resident, batch) => {
-      if (resident.wantsToRun) this.#resume(resident, batch);
-    });
-  }
-
-  /** At shutdown: running members become `cancelled`, positions untouched (I9). Returns how many. */
-  async cancel(reason: string): Promise<number> {
-    return this.#changeAll({ value: "running", claim: null }, (resident, batch) => {
-      const { context } = resident;
-      const stop = { stopReason: "cancelled", stopReasonDetail: reason } as const;
-      batch.add(resident, {
-        write: resident.writeOf("cancelled", context, stop),
-        context,
-        event: { type: "CANCEL", reason },
-      });
-    });
-  }
-
-  async #changeAll(
-    { value, claim }: { value: "running" | "cancelled"; claim: Claim | null },
-    change: (resident: Resident, batch: ShardBatch) => void,
-  ): Promise<number> {
-    const batch = new ShardBatch();
-    for (const resident of this.#residents.values()) {
-      if (resident.value === value) change(resident, batch);
-    }
-    const changed = batch.size;
-    if (changed > 0 || claim !== null) await this.#commit(batch, { claim, tickId: null });
-    return changed;
   }
 
   async #readMembers(): Promise<void> {
@@ -162,7 +186,7 @@ export class ShardHost {
     const present = new Set(members.map(({ strategyId }) => strategyId));
     for (const [strategyId, resident] of this.#residents) {
       if (present.has(strategyId)) continue;
-      resident.actor.stop();
+      resident.end();
       this.#residents.delete(strategyId);
     }
   }
@@ -172,14 +196,14 @@ export class ShardHost {
     member: Member,
     stored: Awaited<ReturnType<ShardDependencies["store"]["actors"]>>[number] | undefined,
   ): Promise<void> {
-    const { logger, runtime, store } = this.#dependencies;
+    const { logger, logic, store } = this.#dependencies;
     const { strategyId } = member;
     const opened =
       stored === undefined
         ? ({ ok: false, reason: "missing", detail: "no stored snapshot" } as const)
-        : unseal(stored.envelope, runtime.stored);
+        : unseal(stored.envelope, logic.stored);
     if (opened.ok && stored !== undefined) {
-      const resident = new Resident(member, { ...opened, seq: stored.seq }, runtime);
+      const resident = new Resident(member, { ...opened, seq: stored.seq }, logic);
       this.#residents.set(strategyId, resident);
       return;
     }
@@ -189,180 +213,103 @@ export class ShardHost {
     await store.isolate(strategyId, detail);
   }
 
-  #beginTick(resident: Resident, input: TickInput, batch: ShardBatch): void {
+  #turnsOf({ claim, definition }: Origin): Turns {
+    const signal = claim?.signal ?? NEVER_ABORTED;
+    return new Turns({ shardId: this.id, definition, signal });
+  }
+
+  /** Begins the members' turns and commits what comes of them. */
+  async #work(origin: Origin, begin: (turns: Turns) => void): Promise<void> {
+    const turns = this.#turnsOf(origin);
+    begin(turns);
+    await this.#commit(turns, origin);
+  }
+
+  /** Commits until nothing of the message is left; the last commit completes it. */
+  async #commit(turns: Turns, origin: Origin): Promise<void> {
+    const shown = new Set<string>();
     try {
-      const { params, paramsVersion } = resident.member;
-      this.#begin(resident, batch, {
-        work: this.#tickWork(resident, input, batch),
-        event: { type: "TICK", tick: input, params, paramsVersion },
-      });
-    } catch (error) {
-      // Its money cannot even be valued: it stops alone, its siblings go on (I6).
-      batch.fail(resident, `cannot open a cycle: ${errorMessage(error)}`);
-    }
-  }
-
-  #begin(
-    resident: Resident,
-    batch: ShardBatch,
-    { work, event }: { work: Work; event: StrategyEvent },
-  ): void {
-    this.#dependencies.runtime.begin(resident.actor, work, event);
-    if (resident.hasFailed) this.#restart(resident, work.frame, batch);
-  }
-
-  #tickWork(resident: Resident, input: TickInput, batch: ShardBatch): Work {
-    const { channels, decisions, settings, timer } = this.#dependencies;
-    const { definition, tick, market, analysis } = input;
-    const frame = openCycle({
-      context: resident.context,
-      definition,
-      channel: channels.get(definition.tradeChannel),
-      tick,
-      cause: "tick",
-      market,
-      paramsVersion: resident.member.paramsVersion,
-      startedAt: timer.elapsed(),
-    });
-    return {
-      frame,
-      agent: decisions.get(definition.decisionAgent),
-      analysis,
-      params: resident.parsedParams(definition, decisions),
-      decisionTimeoutMs: settings.decisionTimeoutMs,
-      settle: batch.expect(resident, frame),
-    };
-  }
-
-  async #reconcile(
-    resident: Resident,
-    order: Omit<Stopping, "request">,
-    batch: ShardBatch,
-  ): Promise<void> {
-    const { desiredStatus, state, stopRequest } = resident.member;
-    const isHalted = state === "stopped" || resident.value === "cancelled";
-    if (desiredStatus === "running") {
-      if (isHalted) this.#resume(resident, batch);
-    } else if (stopRequest !== null && state !== "stopped") {
-      await this.#stop(resident, { request: stopRequest, ...order }, batch);
-    }
-  }
-
-  #resume(resident: Resident, batch: ShardBatch): void {
-    const context = { ...resident.context, stop: null };
-    batch.add(resident, {
-      write: resident.writeOf("running", context),
-      context,
-      event: { type: "RESUME" },
-    });
-  }
-
-  async #stop(resident: Resident, stopping: Stopping, batch: ShardBatch): Promise<void> {
-    const { runtime } = this.#dependencies;
-    const { request } = stopping;
-    if (resident.value === "cancelled") resident.revive(runtime, "running");
-    const { context } = resident;
-    const event = { type: "STOP", ...request } as const;
-    if (request.closePositions && Object.keys(context.ledger.positions).length > 0) {
-      await this.#close(resident, stopping, batch);
-      return;
-    }
-    const stop = { stopReason: "normal_exit", stopReasonDetail: request.reason } as const;
-    batch.add(resident, { write: resident.writeOf("stopped", context, stop), context, event });
-  }
-
-  /** A stop that waited for prices would hold up the shard: what cannot be closed is said instead. */
-  async #close(resident: Resident, stopping: Stopping, batch: ShardBatch): Promise<void> {
-    try {
-      const { frame, error } = await openClosing(resident, stopping, this.#dependencies);
-      if (error === null) {
-        const event = { type: "STOP", ...stopping.request } as const;
-        this.#begin(resident, batch, { work: closingWork(resident, frame, batch), event });
-      } else {
-        batch.record(resident, frame, failCycle(frame, error));
+      let isInStep = true;
+      for (let isDone = false; !isDone && isInStep;) {
+        await this.#gather(turns, origin, shown);
+        ({ isDone, isInStep } = await this.#write(turns, origin));
       }
-    } catch (error) {
-      if (!(error instanceof CannotClose)) throw error;
-      batch.fail(resident, error.message, "error_closing_positions");
-    }
-  }
-
-  /** The actor itself failed: a fresh one takes its place, standing at the last commit. */
-  #restart(resident: Resident, frame: CycleFrame, batch: ShardBatch): void {
-    const { logger, runtime, supervision, timer } = this.#dependencies;
-    const error = resident.failure;
-    const { strategyId } = resident;
-    logger.error({ strategyId, error: errorMessage(error) }, "strategy actor failed, restored");
-    resident.revive(runtime);
-    if (supervision.spend(strategyId, timer.elapsed())) {
-      batch.record(resident, frame, failCycle(frame, toCycleError(error)));
-    } else {
-      batch.fail(resident, `its actor failed too often: ${errorMessage(error)}`);
-    }
-  }
-
-  async #commit(batch: ShardBatch, origin: Origin): Promise<void> {
-    try {
-      await this.#gather(batch, origin);
-      const isInStep = await this.#write(batch, origin, { finish: true });
       if (!isInStep) this.evict();
+      else this.#lookAfterOrders(origin);
     } catch (error) {
       if (error instanceof DomainError && error.code === "SHUTTING_DOWN") this.#rewind();
       // Whether it was written is for the database to say: memory goes, the next message reads.
       else this.evict();
       if (error instanceof FencedError) {
-        this.#dependencies.logger.warn(
-          { shardId: this.id, error: error.message },
-          "not written: fenced",
-        );
+        const detail = { shardId: this.id, error: error.message };
+        this.#dependencies.logger.warn(detail, "not written: fenced");
       }
       throw error;
+    } finally {
+      this.#show([...shown].map((strategyId) => ({ strategyId, phase: null })));
     }
   }
 
-  /** One transaction of what is decided. False when the database holds something else by now. */
-  async #write(
-    batch: ShardBatch,
-    origin: Origin,
-    { finish }: Pick<ShardCommit, "finish">,
-  ): Promise<boolean> {
-    const { journal, failpoint } = this.#dependencies;
-    this.#restartFailed(batch);
+  /** One transaction of what there is. `isInStep` false: the database holds something else by now. */
+  async #write(turns: Turns, origin: Origin): Promise<{ isDone: boolean; isInStep: boolean }> {
+    const { failpoint, journal } = this.#dependencies;
+    this.#restartFailed(turns);
+    const { claim, tickId } = origin;
+    const { alerts, intends, leadsOn, writes } = turns.take();
+    const finish = turns.isComplete && !leadsOn;
+    if (intends) failpoint("orders.before-intent");
     failpoint("journal.before-commit");
     const result = await journal.commit({
-      ...origin,
+      claim,
+      tickId,
       finish,
       shardId: this.id,
       version: this.#version,
-      ...batch.take(),
-      replace: (refused, error) => batch.replace(refused, error),
+      writes,
+      alerts,
+      replace: (refused, error) => turns.replace(refused, error),
     });
     failpoint("journal.after-commit");
+    if (intends) failpoint("orders.after-intent");
     this.#version = result.version;
-    return this.#step(batch, result.stored);
+    return { isDone: finish, isInStep: this.#step(turns, result.stored) };
   }
 
   /**
    * Waits for slow decisions. Siblings do not: what is decided is committed meanwhile, and other
-   * shards get the slot. Whoever is asked to stop has his decision abandoned.
+   * shards get the slot. Whoever is asked to stop hears of it at once.
    * @throws FencedError when the tick was closed without this shard; the reason of an abort
    */
-  async #gather(batch: ShardBatch, origin: Origin): Promise<void> {
+  async #gather(turns: Turns, origin: Origin, shown: Set<string>): Promise<void> {
     const { claim } = origin;
-    const completed = batch.complete();
-    while (!batch.isComplete) {
-      await Promise.race([completed, this.#dependencies.timer.after(GRACE_MS, claim?.signal)]);
+    const { timer } = this.#dependencies;
+    while (!turns.isComplete) {
+      const grace = timer.after(GRACE_MS, claim?.signal).then(() => true);
+      const isLong = await this.#untilComplete(turns, grace);
       claim?.signal.throwIfAborted();
-      if (batch.isComplete) return;
+      if (!isLong) return;
       claim?.yieldSlot();
-      await this.#abandonUnwanted(batch, origin);
-      if (!batch.hasMore || (await this.#write(batch, origin, { finish: false }))) continue;
+      this.#showWaiting(turns, shown);
+      await this.#hearOfStops(turns, origin);
+      if (!turns.hasMore || turns.isComplete) continue;
+      const { isInStep } = await this.#write(turns, origin);
+      if (isInStep) continue;
       throw new FencedError(`the database is ahead of what this node holds of shard ${this.id}`);
     }
   }
 
-  async #abandonUnwanted(batch: ShardBatch, { tickId }: Origin): Promise<void> {
-    const { runtime, store } = this.#dependencies;
+  /** False when all turns are complete before the grace is over. */
+  async #untilComplete(turns: Turns, grace: Promise<boolean>): Promise<boolean> {
+    while (!turns.isComplete) {
+      const isOver = await Promise.race([turns.news().then(() => false), grace]);
+      if (isOver) return true;
+    }
+    return false;
+  }
+
+  /** The wish of an owner reaches an actor at work without waiting for its message's turn. */
+  async #hearOfStops(turns: Turns, { tickId }: Origin): Promise<void> {
+    const { store } = this.#dependencies;
     const head = await store.shardHead(this.id);
     if (head === null) return;
     if (tickId !== null && head.fannedTickId !== tickId) {
@@ -371,27 +318,49 @@ export class ShardHost {
     if (head.rosterVersion === this.#rosterVersion) return;
     await this.#readMembers();
     this.#rosterVersion = head.rosterVersion;
-    for (const resident of [...batch.waiting]) {
-      if (!resident.wantsToRun) resident.revive(runtime);
+    for (const { resident } of turns.waiting) {
+      if (resident.wantsToRun) continue;
+      reconcile(resident, turns);
     }
   }
 
-  /** Actors that failed while they waited for an answer, as those that failed at once. */
-  #restartFailed(batch: ShardBatch): void {
-    for (const { resident, frame } of batch.empty) {
-      if (!resident.hasFailed) continue;
-      try {
-        this.#restart(resident, frame, batch);
-      } catch (error) {
-        batch.fail(resident, `cannot record a cycle: ${errorMessage(error)}`);
-      }
+  #showWaiting(turns: Turns, shown: Set<string>): void {
+    const phases = turns.waiting.map(({ resident: { phase, strategyId } }): PhaseUnderWay => ({
+      strategyId,
+      phase: phase === "composing" || phase === "executing" ? phase : null,
+    }));
+    for (const { strategyId } of phases) shown.add(strategyId);
+    this.#show(phases);
+  }
+
+  #show(phases: readonly PhaseUnderWay[]): void {
+    if (phases.length > 0) this.#dependencies.phases(phases);
+  }
+
+  /** Actors that failed: a fresh one takes the place of each, standing at the last commit. */
+  #restartFailed(turns: Turns): void {
+    for (const turn of turns.failed) this.#restart(turn);
+  }
+
+  #restart(turn: StrategyTurn): void {
+    const { logger, supervision, timer } = this.#dependencies;
+    const { cycle, resident, strategyId } = turn;
+    const error = resident.failure;
+    logger.error({ strategyId, error: errorMessage(error) }, "strategy actor failed, restored");
+    resident.revive();
+    if (!supervision.spend(strategyId, timer.elapsed())) {
+      turn.fail(`its actor failed too often: ${errorMessage(error)}`);
+    } else if (cycle === null || cycle.cause === "stop") {
+      turn.fail(`its actor failed: ${errorMessage(error)}`);
+    } else {
+      turn.record(failCycle(cycle, toCycleError(error)));
     }
   }
 
   /** Nothing was handed to the journal: every actor stands at its last commit again. */
   #rewind(): void {
     for (const resident of this.#residents.values()) {
-      if (!resident.isInStep) resident.revive(this.#dependencies.runtime);
+      if (!resident.isInStep) resident.revive();
     }
   }
 
@@ -399,35 +368,59 @@ export class ShardHost {
    * The commit is durable; now, and only now, the actors take it as their state (I5). False when the
    * database holds something else than what was handed to it: then memory is worth nothing.
    */
-  #step(batch: ShardBatch, stored: readonly MemberWrite[]): boolean {
-    const { committed, failpoint, runtime } = this.#dependencies;
+  #step(turns: Turns, stored: readonly MemberWrite[]): boolean {
+    const { committed, failpoint } = this.#dependencies;
     failpoint("actor.before-step");
     let isInStep = true;
     const changes = stored.flatMap((write) => {
-      const entry = batch.entryOf(write.strategyId);
-      if (entry === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
-      if (entry.write !== write) {
+      const taken = turns.proposalOf(write.strategyId);
+      if (taken === undefined) throw new InvariantError(`commit of unknown ${write.strategyId}`);
+      const { proposal, turn } = taken;
+      if (proposal.write !== write) {
         isInStep = false;
         return [];
       }
-      const { context, event, resident } = entry;
-      resident.take(write, context, event);
-      if (!resident.isInStep) resident.revive(runtime);
+      turn.resident.take(proposal);
+      if (turn.resident.hasFailed) turn.resident.revive();
       return [changeOf(write)];
     });
     failpoint("actor.after-step");
     committed({ shardId: this.id, version: this.#version, changes });
     return isInStep;
   }
+
+  get #hasStrayOrders(): boolean {
+    return [...this.#residents.values()].some((resident) => this.#isStray(resident));
+  }
+
+  /** Has it orders out that nobody looks after in this thread? */
+  #isStray({ context: { pending } }: Resident): boolean {
+    return pending !== null && !this.#dependencies.orders.watches(pending);
+  }
+
+  /** Having committed, this node is the shard's holder: orders of an earlier one are its own now. */
+  #lookAfterOrders({ definition }: Origin): void {
+    if (definition === null) return;
+    for (const resident of this.#residents.values()) {
+      if (!this.#isStray(resident)) continue;
+      const origin = { shardId: this.id, definition, signal: NEVER_ABORTED };
+      const turn = new StrategyTurn({ ...origin, resident, onNews: () => undefined });
+      resident.actor.send({ type: "RECOVER", turn });
+    }
+  }
 }
 
-function closingWork(resident: Resident, frame: CycleFrame, batch: ShardBatch): Work {
-  return {
-    frame,
-    agent: null,
-    analysis: {},
-    params: { ok: true, value: null },
-    decisionTimeoutMs: 0,
-    settle: batch.expect(resident, frame),
-  };
+/** Tells an actor what its owner wants; whether that changes anything is for the machine to say. */
+function reconcile(resident: Resident, turns: Turns): void {
+  const { desiredStatus, state, stopRequest } = resident.member;
+  if (desiredStatus === "running") {
+    turns.begin(resident).offer({ type: "RESUME" });
+  } else if (stopRequest !== null && state !== "stopped") {
+    const turn = turns.begin(resident);
+    turn.offer({ type: "STOP", ...stopRequest, turn });
+  } else if (isPhase(resident.actor.getSnapshot())) {
+    // Stopped in the database by somebody else: what it is at is worth nothing.
+    turns.begin(resident);
+    resident.revive();
+  }
 }

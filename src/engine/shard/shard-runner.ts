@@ -34,3 +34,18 @@ export type OnShardCommit = (commit: {
   version: number;
   changes: readonly CommittedChange[];
 }) => void;
+
+/** A phase that lasts, as it is seen from outside: under way, not committed, without figures (I5). */
+export interface PhaseUnderWay {
+  strategyId: string;
+  /** Null: it is over. */
+  phase: "composing" | "executing" | null;
+}
+
+export type OnPhases = (phases: readonly PhaseUnderWay[]) => void;
+
+/** Who is told what the shards of a thread do. */
+export interface ShardListener {
+  committed: OnShardCommit;
+  phases: OnPhases;
+}

@@ -1,26 +1,28 @@
 // What one strategy does in one cycle, as plain functions: value the portfolio, decide, normalise,
 // execute, book, and build the record the journal stores. Nothing here is committed or remembered.
+import type { Analysis } from "#domain/analysis.ts";
 import type { Cycle, CycleCause, Instruction } from "#domain/cycle.ts";
 import type { Decision, DecisionInput, Protection } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
-import { InvariantError } from "#domain/errors.ts";
-import { divideRounded, fixed, fixedString, multiply } from "#domain/fixed.ts";
+import { errorMessage } from "#domain/errors.ts";
 import { composeIdOf, seedOf } from "#domain/ids.ts";
-import { applyFill, applyFunding, valuePortfolio } from "#domain/ledger.ts";
+import { applyFunding, valuePortfolio } from "#domain/ledger.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
-import { closeAllItems, normalisePlan, type NormalisedPlan } from "#domain/orders.ts";
+import { closeAllItems } from "#domain/orders.ts";
 import { liquidations, PAPER_LIQUIDATION } from "#domain/perpetual.ts";
-import type { Ledger, PortfolioView, TradeLeg } from "#domain/portfolio.ts";
+import type { Ledger, PortfolioView } from "#domain/portfolio.ts";
 import { triggeredProtections } from "#domain/protections.ts";
-import type { StopReason } from "#domain/strategy.ts";
 import type { Tick } from "#domain/tick.ts";
-import type { ExecutionReport, Order, PlanItem, RiskLimits } from "#domain/trading.ts";
-import type { StrategyContext } from "#machines/strategy.machine.ts";
+import type { Order, PlanItem } from "#domain/trading.ts";
+import type { CheckedParams, RecordedCycle, StrategyContext } from "#machines/strategy.machine.ts";
 import type { ValuationOptions } from "#domain/valuation.ts";
+import type { DecisionAgent } from "#ports/decision-agent.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
+import { checkDecision } from "./decision-check.ts";
+import { trade, untouched, type Booked } from "./execution.ts";
 
 /** A cycle under way. In memory only: after a crash it never happened. */
-export interface CycleFrame {
+export interface OpenCycle {
   context: StrategyContext;
   definition: Definition;
   channel: TradeChannel;
@@ -43,13 +45,10 @@ export interface Opening {
   exits: PlanItem[];
 }
 
-/** A finished cycle and the state it leads to. */
+/** A finished cycle: what the machine hears of it and what is stored of it. */
 export interface CycleOutcome {
+  recorded: RecordedCycle;
   cycle: Cycle;
-  value: "running" | "stopped";
-  context: StrategyContext;
-  stopReason: StopReason | null;
-  stopReasonDetail: string | null;
 }
 
 export interface CycleError {
@@ -57,25 +56,37 @@ export interface CycleError {
   message: string;
 }
 
-const MAX_POSITIONS = 5;
+/** What came of deciding; a failure is a result like any other. */
+export type Verdict = { decision: Decision } | { error: CycleError };
 
-export function openCycle(request: Omit<CycleFrame, "opening" | "composeId">): CycleFrame {
-  const { context, tick, market } = request;
-  const key =
-    tick === null ? `${request.cause}/${context.stop?.commandId ?? ""}` : `tick/${tick.id}`;
+export function openCycle(request: Omit<OpenCycle, "opening" | "composeId">): OpenCycle {
+  const { context, market } = request;
   const funded = settleFunding(context.ledger, market, context.lastTickFor);
   const { ledger, view } = valuePortfolio(funded, market, valuationOf(request.channel));
   return {
     ...request,
-    composeId: composeIdOf(context.strategyId, key),
-    opening: { ledger, view, exits: forcedExits(context, ledger, market) },
+    composeId: composeIdOf(context.strategyId, identityOf(request)),
+    opening: { ledger, view, exits: forcedExits(request, ledger) },
   };
 }
 
-/** Liquidations first, then the protections of what is left. */
-function forcedExits(context: StrategyContext, ledger: Ledger, market: MarketSnapshot): PlanItem[] {
+/** What makes a cycle the same one when it is done again (I2). */
+function identityOf({ cause, context, tick }: Pick<OpenCycle, "cause" | "context" | "tick">) {
+  if (tick !== null) return `tick/${tick.id}`;
+  // A command closes once; the venue's reports have nothing of their own but their place.
+  if (cause === "order") return `order/${context.cycleIndex + 1}`;
+  return `${cause}/${context.stop?.commandId ?? ""}`;
+}
+
+/** Liquidations first, which a live venue does itself, then the protections of what is left. */
+function forcedExits(
+  { channel, context, market }: Pick<OpenCycle, "channel" | "context" | "market">,
+  ledger: Ledger,
+): PlanItem[] {
   const liquidated =
-    ledger.marketType === "spot" ? [] : liquidations(ledger, market, PAPER_LIQUIDATION);
+    channel.kind === "live" || ledger.marketType === "spot"
+      ? []
+      : liquidations(ledger, market, PAPER_LIQUIDATION);
   const gone = new Set(liquidated.map(({ symbol }) => symbol));
   const protections = context.protections.filter(({ symbol }) => !gone.has(symbol));
   const triggered =
@@ -88,13 +99,13 @@ function valuationOf(channel: TradeChannel): ValuationOptions {
 }
 
 /** All that the decision may depend on (I15). */
-export function decisionInput<Params>(
-  frame: CycleFrame,
+function decisionInput<Params>(
+  cycle: OpenCycle,
   analysis: DecisionInput<Params>["analysis"],
   params: Params,
 ): DecisionInput<Params> {
-  const { tick, definition, channel, context, market, opening } = frame;
-  const id = tick?.id ?? frame.composeId;
+  const { tick, definition, channel, context, market, opening } = cycle;
+  const id = tick?.id ?? cycle.composeId;
   return {
     tick: { id, scheduledFor: tick?.scheduledFor ?? market.at },
     symbols: definition.symbols,
@@ -109,162 +120,125 @@ export function decisionInput<Params>(
   };
 }
 
+/** Params as `read` gives them; what it throws is why they were refused. */
+export function checkParams(read: () => unknown): CheckedParams {
+  try {
+    return { ok: true, value: read() };
+  } catch (error) {
+    return { ok: false, error: toCycleError(error) };
+  }
+}
+
+/** Asks the agent; whatever goes wrong is part of the answer. */
+export function decideCycle(
+  cycle: OpenCycle,
+  agent: DecisionAgent,
+  given: { analysis: Analysis; params: CheckedParams },
+): Verdict | Promise<Verdict> {
+  if (!given.params.ok) return { error: given.params.error };
+  try {
+    const decided = agent.decide(decisionInput(cycle, given.analysis, given.params.value));
+    return decided instanceof Promise ? decided.then(verdictOf, refusalOf) : { decision: decided };
+  } catch (error) {
+    return refusalOf(error);
+  }
+}
+
+const verdictOf = (decision: Decision): Verdict => ({ decision });
+const refusalOf = (error: unknown): Verdict => ({ error: toCycleError(error) });
+
+/** Carries a verdict out; a cycle that cannot be is recorded as failed, with the reason. */
+export function finishCycle(
+  cycle: OpenCycle,
+  verdict: Verdict,
+): CycleOutcome | Promise<CycleOutcome> {
+  const failure = (error: unknown): CycleOutcome => failCycle(cycle, toCycleError(error));
+  try {
+    const outcome =
+      "decision" in verdict
+        ? executeDecision(cycle, checkDecision(verdict.decision))
+        : executeFailure(cycle, verdict.error);
+    return outcome instanceof Promise ? outcome.catch(failure) : outcome;
+  } catch (error) {
+    return failure(error);
+  }
+}
+
 /** Carries the decision out: protections first, then the plan; ends with the record to commit. */
-export function executeDecision(
-  frame: CycleFrame,
+function executeDecision(
+  cycle: OpenCycle,
   decision: Decision,
 ): CycleOutcome | Promise<CycleOutcome> {
-  const exits = frame.opening.exits;
+  const exits = cycle.opening.exits;
   const exiting = new Set(exits.map((item) => item.symbol));
   // A symbol its protection closes is not traded again in the same cycle.
   const wanted = decision.items.filter((item) => !exiting.has(item.symbol));
-  return trade(frame, [...exits, ...wanted], (booked) =>
-    conclude(frame, booked, {
+  return trade(cycle, [...exits, ...wanted], (booked) =>
+    conclude(cycle, booked, {
       status: "completed",
       rationale: decision.rationale,
       decision,
       error: null,
-      value: "running",
     }),
   );
 }
 
-/** Closes every position because of a stop; ends in `stopped`, honest about what stayed open. */
-export function executeClosing(frame: CycleFrame): CycleOutcome | Promise<CycleOutcome> {
-  const items = closeAllItems(frame.opening.ledger);
-  const reason = frame.context.stop?.reason ?? "stop";
-  return trade(frame, items, (booked) =>
-    conclude(frame, booked, {
+/** Closes every position because of a stop. */
+export function executeClosing(cycle: OpenCycle): CycleOutcome | Promise<CycleOutcome> {
+  const items = closeAllItems(cycle.opening.ledger);
+  const reason = cycle.context.stop?.reason ?? "stop";
+  return trade(cycle, items, (booked) =>
+    conclude(cycle, booked, {
       status: "completed",
       rationale: `closing all positions: ${reason}`,
       decision: null,
       error: null,
-      value: "stopped",
     }),
   );
 }
 
+/**
+ * A tick that meets orders out decides nothing. What protects the money still acts (I12): it closes
+ * what it must, and what would open more of the same is not wanted any more.
+ */
+export function skipCycle(cycle: OpenCycle): CycleOutcome | Promise<CycleOutcome> {
+  const pending = cycle.context.pending ?? [];
+  const leaving = new Set(pending.filter(closes).map(({ symbol }) => symbol));
+  const exits = cycle.opening.exits.filter(({ symbol }) => !leaving.has(symbol));
+  const exiting = new Set(exits.map(({ symbol }) => symbol));
+  const unwanted = pending.filter((order) => exiting.has(order.symbol) && !closes(order));
+  const ids = pending.map(({ side, quantity, symbol }) => `${side} ${quantity} ${symbol}`);
+  return trade(cycle, exits, (booked) =>
+    conclude(cycle, booked, {
+      status: "skipped",
+      rationale: `skipped: not yet answered: ${ids.join(", ")}`,
+      decision: null,
+      error: null,
+      unwanted: unwanted.map(({ instructionId }) => instructionId),
+    }),
+  );
+}
+
+const closes = ({ action }: Pick<Order, "action">): boolean =>
+  action === "close_long" || action === "close_short";
+
 /** No decision, so no order of its own; what protects the money still acts (I12). */
-export function executeFailure(
-  frame: CycleFrame,
-  error: CycleError,
-): CycleOutcome | Promise<CycleOutcome> {
-  return trade(frame, frame.opening.exits, (booked) => failed(frame, booked, error));
+function executeFailure(cycle: OpenCycle, error: CycleError): CycleOutcome | Promise<CycleOutcome> {
+  return trade(cycle, cycle.opening.exits, (booked) => failed(cycle, booked, error));
 }
 
 /** The record of a cycle that could do nothing at all: no orders, decision state untouched. */
-export function failCycle(frame: CycleFrame, error: CycleError): CycleOutcome {
-  const untouched = { ledger: frame.opening.ledger, instructions: [], legs: [], skipped: [] };
-  return failed(frame, untouched, error);
+export function failCycle(cycle: OpenCycle, error: CycleError): CycleOutcome {
+  return failed(cycle, untouched(cycle), error);
 }
 
-function failed(frame: CycleFrame, booked: Booked, error: CycleError): CycleOutcome {
-  return conclude(frame, booked, {
+function failed(cycle: OpenCycle, booked: Booked, error: CycleError): CycleOutcome {
+  return conclude(cycle, booked, {
     status: "failed",
-    rationale: `${frame.cause === "stop" ? "positions not closed" : "no decision"}: ${error.message}`,
+    rationale: `${cycle.cause === "stop" ? "positions not closed" : "no decision"}: ${error.message}`,
     decision: null,
     error,
-    value: frame.cause === "stop" ? "stopped" : "running",
   });
-}
-
-interface Booked {
-  ledger: Ledger;
-  instructions: Instruction[];
-  legs: TradeLeg[];
-  /** What was wanted and left no order, with the reason. */
-  skipped: NormalisedPlan["skipped"];
-}
-
-function trade(
-  frame: CycleFrame,
-  items: PlanItem[],
-  finish: (booked: Booked) => CycleOutcome,
-): CycleOutcome | Promise<CycleOutcome> {
-  const { channel, market, opening } = frame;
-  const { orders, skipped } = planOrders(frame, items);
-  if (orders.length === 0) {
-    return finish({ ledger: opening.ledger, instructions: [], legs: [], skipped });
-  }
-  if (channel.kind === "live") throw new InvariantError(`${channel.name} takes no orders yet`);
-  const reports = channel.execute(orders, market);
-  return reports instanceof Promise
-    ? reports.then((answers) => finish({ ...book(opening.ledger, orders, answers), skipped }))
-    : finish({ ...book(opening.ledger, orders, reports), skipped });
-}
-
-function planOrders(frame: CycleFrame, items: PlanItem[]): NormalisedPlan {
-  if (items.length === 0) return { orders: [], skipped: [] };
-  const { channel, market, opening } = frame;
-  const limits: RiskLimits = {
-    maxPositions: MAX_POSITIONS,
-    maxLeverage: channel.maxLeverage,
-    maxPositionQuantity: null,
-  };
-  return normalisePlan({
-    composeId: frame.composeId,
-    items,
-    ledger: opening.ledger,
-    view: opening.view,
-    market,
-    marketType: channel.marketType,
-    rulesOf: (symbol) => channel.rules(symbol),
-    limits,
-    takerFeeRate: channel.takerFeeRate,
-    slippageRate: channel.slippageRate,
-  });
-}
-
-function book(
-  start: Ledger,
-  orders: readonly Order[],
-  reports: readonly ExecutionReport[],
-): Omit<Booked, "skipped"> {
-  let ledger = start;
-  const legs: TradeLeg[] = [];
-  const instructions = orders.map((order, index) => {
-    const report = reports[index];
-    if (report === undefined || report.instructionId !== order.instructionId) {
-      return answered(order, {
-        instructionId: order.instructionId,
-        status: "error",
-        fills: [],
-        reason: "the channel gave no answer to this order",
-        exchangeOrderId: null,
-      });
-    }
-    report.fills.forEach((fill, fillIndex) => {
-      const booked = applyFill(ledger, fill, { instructionId: order.instructionId, fillIndex });
-      ledger = booked.ledger;
-      legs.push(...booked.legs);
-    });
-    return answered(order, report);
-  });
-  return { ledger, instructions, legs };
-}
-
-function answered(order: Order, report: ExecutionReport): Instruction {
-  let quantity = 0n;
-  let notional = 0n;
-  let fee = 0n;
-  for (const fill of report.fills) {
-    const filled = fixed(fill.quantity);
-    const price = fixed(fill.price);
-    quantity += filled;
-    // Not yet rounded: the average price of equal prices is that price.
-    notional += filled * price;
-    const paid = fixed(fill.fee.amount);
-    fee += fill.fee.currency === "quote" ? paid : multiply(paid, price);
-  }
-  return {
-    ...order,
-    status: report.status,
-    reason: report.reason,
-    exchangeOrderId: report.exchangeOrderId,
-    filledQuantity: fixedString(quantity),
-    averagePrice: quantity === 0n ? null : fixedString(divideRounded(notional, quantity)),
-    fee: fixedString(fee),
-  };
 }
 
 interface Ending {
@@ -272,55 +246,60 @@ interface Ending {
   rationale: string;
   decision: Decision | null;
   error: CycleError | null;
-  value: "running" | "stopped";
+  /** Instruction ids of pending orders that are no longer wanted. */
+  unwanted?: string[];
 }
 
-function conclude(frame: CycleFrame, booked: Booked, ending: Ending): CycleOutcome {
-  const { context, tick, market, opening } = frame;
+/** The record of a cycle, and what the machine hears of it. */
+export function conclude(cycle: OpenCycle, booked: Booked, ending: Ending): CycleOutcome {
+  const { context, tick, market, opening } = cycle;
   const { decision } = ending;
   const { ledger, view } =
     booked.ledger === opening.ledger
       ? opening
-      : valuePortfolio(booked.ledger, market, valuationOf(frame.channel));
-  const cycleIndex = context.cycleIndex + 1;
-  const next: StrategyContext = {
-    strategyId: context.strategyId,
-    ledger,
-    decisionState: decision === null ? context.decisionState : decision.state,
-    protections: (decision?.protections ?? context.protections).filter(
-      (protection) => ledger.positions[protection.symbol] !== undefined,
-    ),
-    cycleIndex,
-    lastTickFor: tick?.scheduledFor ?? context.lastTickFor,
-    pending: null,
-    stop: null,
-  };
+      : valuePortfolio(booked.ledger, market, valuationOf(cycle.channel));
+  const protections = (decision?.protections ?? context.protections).filter(
+    ({ symbol }) =>
+      ledger.positions[symbol] !== undefined ||
+      booked.pending.some((order) => order.symbol === symbol),
+  );
+  const known = context.pending?.length ?? 0;
   return {
+    recorded: {
+      cause: cycle.cause,
+      tickFor: tick?.scheduledFor ?? null,
+      ledger,
+      decisionState: decision === null ? context.decisionState : decision.state,
+      protections,
+      pending: booked.pending.length === 0 ? null : booked.pending,
+      intended: booked.instructions.some(isPending) ? booked.pending.slice(known) : [],
+      unwanted: ending.unwanted ?? [],
+    },
     cycle: {
-      composeId: frame.composeId,
+      composeId: cycle.composeId,
       strategyId: context.strategyId,
       tickId: tick?.id ?? null,
-      cause: frame.cause,
-      cycleIndex,
+      cause: cycle.cause,
+      cycleIndex: context.cycleIndex + 1,
       composeTime: market.at,
       status: ending.status,
       rationale: withRefusals(ending.rationale, booked),
-      decision: decision === null ? null : recorded(decision, next.protections),
+      decision: decision === null ? null : recorded(decision, protections),
       stateBefore: context.decisionState,
-      paramsVersion: frame.paramsVersion,
-      definitionVersion: frame.definition.version,
+      paramsVersion: cycle.paramsVersion,
+      definitionVersion: cycle.definition.version,
       error: ending.error,
       durationMs: 0,
       instructions: booked.instructions,
+      answered: booked.answered,
       legs: booked.legs,
       view,
       ledger,
     },
-    value: ending.value,
-    context: next,
-    ...stopOf(ending.value, view),
   };
 }
+
+const isPending = ({ status }: Instruction): boolean => status === "pending";
 
 /** With the protections now in force, so that the next cycle can be decided again (I15). */
 function recorded(
@@ -330,22 +309,9 @@ function recorded(
   return { signal, items, warnings, details, protections };
 }
 
-function stopOf(
-  value: "running" | "stopped",
-  view: PortfolioView,
-): Pick<CycleOutcome, "stopReason" | "stopReasonDetail"> {
-  if (value === "running") return { stopReason: null, stopReasonDetail: null };
-  if (view.holdings.length === 0) return { stopReason: "normal_exit", stopReasonDetail: null };
-  const exposure = view.holdings.map(({ quantity, symbol }) => `${quantity} ${symbol}`).join(", ");
-  return {
-    stopReason: "error_closing_positions",
-    stopReasonDetail: `still open: ${exposure}, gross exposure ${view.grossExposure}`,
-  };
-}
-
 /** What was wanted and did not happen, or only in part, belongs to the story of the cycle. */
 function withRefusals(rationale: string, { instructions, skipped }: Booked): string {
-  const refused = instructions.filter(({ status }) => status !== "filled");
+  const refused = instructions.filter(({ status }) => status !== "filled" && status !== "pending");
   if (refused.length === 0 && skipped.length === 0) return rationale;
   const lines = [
     ...refused.map(
@@ -358,6 +324,15 @@ function withRefusals(rationale: string, { instructions, skipped }: Booked): str
     ),
   ];
   return `${rationale}\n${lines.join("\n")}`;
+}
+
+/** An unknown thrown value as what a failed cycle stores. */
+export function toCycleError(error: unknown): CycleError {
+  const code =
+    error instanceof Error && "code" in error && typeof error.code === "string"
+      ? error.code
+      : "DECISION_FAILED";
+  return { code, message: errorMessage(error) };
 }
 
 function settleFunding(ledger: Ledger, market: MarketSnapshot, lastTickFor: number | null): Ledger {

@@ -1,29 +1,33 @@
 import { hash } from "node:crypto";
+import type { SnapshotFrom } from "xstate";
 import { storedMachines, type StoredMachine, type StoredSnapshot } from "#machines/registry.ts";
-import type { StrategyContext } from "#machines/strategy.machine.ts";
+import { strategyMachine, type StrategyContext } from "#machines/strategy.machine.ts";
 import { errorMessage } from "#domain/errors.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 
 const MACHINE = "strategy";
+/** The version that stored the context without the rest of the snapshot. */
+const CONTEXT_ALONE = 1;
 
-/**
- * What a strategy is stored as. The hash covers the JSON text of the context, which storage keeps
- * as it was written.
- */
+type StrategySnapshot = SnapshotFrom<typeof strategyMachine>;
+
+/** What a strategy is stored as: what XState persists of it, sealed with a hash that shows damage. */
 export function seal(
-  value: StrategyState,
-  context: StrategyContext,
+  snapshot: StrategySnapshot,
   { version }: Pick<StoredMachine, "version"> = storedMachines.strategy,
 ): SnapshotEnvelope {
-  const text = JSON.stringify(context);
-  return {
-    machine: MACHINE,
-    version,
-    value,
-    hash: digest(version, value, text),
-    context: text,
-  };
+  const { value } = snapshot;
+  const text = JSON.stringify(strategyMachine.getPersistedSnapshot(snapshot));
+  return { machine: MACHINE, version, value, hash: digest(version, value, text), snapshot: text };
+}
+
+/** As `seal`, of a state and context that no actor is at. */
+export function sealAt(
+  at: { value: StrategyState; context: StrategyContext },
+  stored: Pick<StoredMachine, "version"> = storedMachines.strategy,
+): SnapshotEnvelope {
+  return seal(strategyMachine.resolveState(at), stored);
 }
 
 export type Unsealed =
@@ -49,8 +53,8 @@ export function unseal(
       `expected version up to ${known.version}, was ${version}: written by a newer build`,
     );
   }
-  if (digest(version, value, envelope.context) !== envelope.hash) {
-    return refuse("hash_mismatch", "the stored context does not match its hash");
+  if (digest(version, value, envelope.snapshot) !== envelope.hash) {
+    return refuse("hash_mismatch", "the stored snapshot does not match its hash");
   }
   const present = migrated(envelope, known);
   if (!present.ok) return present;
@@ -63,14 +67,15 @@ export function unseal(
 type Refusal = Unsealed & { ok: false };
 
 function migrated(
-  { version: from, value, context: text }: SnapshotEnvelope,
+  envelope: SnapshotEnvelope,
   { version: current, migrations }: StoredMachine,
 ): { ok: true; stored: StoredSnapshot } | Refusal {
+  const { version: from } = envelope;
   let stored: StoredSnapshot;
   try {
-    stored = { value, context: JSON.parse(text) };
+    stored = parsed(envelope);
   } catch (error) {
-    return refuse("unreadable", String(error));
+    return refuse("unreadable", errorMessage(error));
   }
   for (let version = from; version < current; version += 1) {
     const migrate = migrations[version];
@@ -85,12 +90,25 @@ function migrated(
   return { ok: true, stored };
 }
 
+/** @throws SyntaxError; Error when it is no snapshot of the state the envelope names */
+function parsed({ version, value, snapshot }: SnapshotEnvelope): StoredSnapshot {
+  const stored: unknown = JSON.parse(snapshot);
+  if (version === CONTEXT_ALONE) return { value, context: stored };
+  if (typeof stored !== "object" || stored === null || !("context" in stored)) {
+    throw new Error("expected a snapshot with a context");
+  }
+  if (!("value" in stored) || stored.value !== value) {
+    throw new Error(`expected a snapshot in the state "${value}"`);
+  }
+  return { value, context: stored.context };
+}
+
 function isState(value: string, { states }: StoredMachine): value is StrategyState {
   return states.some((state) => state === value);
 }
 
-function digest(version: number, value: string, context: string): string {
-  return hash("sha256", `${MACHINE}\n${version}\n${value}\n${context}`);
+function digest(version: number, value: string, text: string): string {
+  return hash("sha256", `${MACHINE}\n${version}\n${value}\n${text}`);
 }
 
 function refuse(reason: Refusal["reason"], detail: string): Refusal {

@@ -1,49 +1,63 @@
+import { createActor, transition, type ActorRefFrom, type SnapshotFrom } from "xstate";
 import type { Definition } from "#domain/definition.ts";
-import type { StopReason, StrategyState } from "#domain/strategy.ts";
-import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
+import type { StrategyState } from "#domain/strategy.ts";
+import type { StoredMachine } from "#machines/registry.ts";
+import {
+  isPhase,
+  type CheckedParams,
+  type StrategyContext,
+  type StrategyEvent,
+  type strategyMachine,
+} from "#machines/strategy.machine.ts";
 import type { Member, MemberWrite } from "#ports/store.ts";
 import type { Decisions } from "#engine/dependencies.ts";
+import { checkParams } from "./cycle.ts";
 import { seal } from "./envelope.ts";
-import {
-  toCycleError,
-  type StrategyActor,
-  type StrategyRuntime,
-  type Work,
-} from "./strategy-runtime.ts";
+import type { Proposal } from "./turn.ts";
+
+export type StrategyMachine = typeof strategyMachine;
+export type StrategyActor = ActorRefFrom<StrategyMachine>;
+export type StrategySnapshot = SnapshotFrom<StrategyMachine>;
+
+/** One machine with its effects, shared by all actors, and how its snapshots are stored. */
+export interface StrategyLogic {
+  machine: StrategyMachine;
+  stored: StoredMachine;
+}
 
 /** One member of a shard in memory: its live actor and the commit that actor stands on. */
 export class Resident {
   readonly strategyId: string;
   member: Member;
   actor: StrategyActor;
-  readonly #stored: StrategyRuntime["stored"];
-  #value: StrategyState;
-  #context: StrategyContext;
+  readonly #logic: StrategyLogic;
+  #stored: StrategySnapshot;
   #seq: number;
-  #params: { version: number; agent: string; parsed: Work["params"] } | undefined;
+  #isOver = false;
+  #params: { version: number; agent: string; checked: CheckedParams } | undefined;
 
   constructor(
     member: Member,
     stored: { value: StrategyState; context: StrategyContext; seq: number },
-    runtime: StrategyRuntime,
+    logic: StrategyLogic,
   ) {
     this.strategyId = member.strategyId;
     this.member = member;
-    this.#stored = runtime.stored;
-    this.#value = standing(stored);
-    this.#context = stored.context;
+    this.#logic = logic;
+    const { value, context } = stored;
+    this.#stored = logic.machine.resolveState({ value, context });
     this.#seq = stored.seq;
-    this.actor = runtime.restore(this.#value, stored.context);
+    this.actor = this.#restored();
   }
 
   /** Committed state. */
   get value(): StrategyState {
-    return this.#value;
+    return this.#stored.value;
   }
 
   /** Committed context. */
   get context(): StrategyContext {
-    return this.#context;
+    return this.#stored.context;
   }
 
   get seq(): number {
@@ -58,82 +72,83 @@ export class Resident {
     return this.actor.getSnapshot().error;
   }
 
+  /** Null once its shard has let go of it. */
+  get liveActor(): StrategyActor | null {
+    return this.#isOver ? null : this.actor;
+  }
+
+  /** Its shard has let go of it. */
+  end(): void {
+    this.#isOver = true;
+    this.actor.stop();
+  }
+
+  /** Where the actor is, committed or not. */
+  get phase(): StrategyState {
+    return this.actor.getSnapshot().value;
+  }
+
   /** Stopped by its owner, by an error, or about to be: nothing new may begin. */
   get wantsToRun(): boolean {
     return this.member.desiredStatus === "running" && this.member.state !== "stopped";
   }
 
-  isDue(scheduledFor: number): boolean {
-    const { lastTickFor } = this.#context;
-    return (
-      this.wantsToRun &&
-      (this.#value === "running" || this.#value === "cancelled") &&
-      (lastTickFor === null || lastTickFor < scheduledFor)
-    );
-  }
-
   /** Validated once per version and agent: an edit takes effect at the next tick. */
-  parsedParams({ decisionAgent: agent }: Definition, decisions: Decisions): Work["params"] {
+  checkedParams({ decisionAgent: agent }: Definition, decisions: Decisions): CheckedParams {
     const { params, paramsVersion: version } = this.member;
     if (this.#params?.version !== version || this.#params.agent !== agent) {
-      const parsed = parse(() => decisions.parseParams(agent, params));
-      this.#params = { version, agent, parsed };
+      const checked = checkParams(() => decisions.parseParams(agent, params));
+      this.#params = { version, agent, checked };
     }
-    return this.#params.parsed;
+    return this.#params.checked;
   }
 
-  /** The write that moves this strategy to `state` with `context`. */
-  writeOf(
-    state: StrategyState,
-    context: StrategyContext,
-    stop: { stopReason: StopReason | null; stopReasonDetail: string | null } = {
-      stopReason: null,
-      stopReasonDetail: null,
-    },
-  ): MemberWrite {
-    return {
-      strategyId: this.strategyId,
-      state,
-      ...stop,
-      envelope: seal(state, context, this.#stored),
-      seq: this.#seq + 1,
-      cycle: null,
-    };
+  /** What the machine makes of `event`, without any effect; null when it does not answer to it. */
+  after(event: StrategyEvent): StrategySnapshot | null {
+    const snapshot = this.actor.getSnapshot();
+    if (snapshot.status !== "active") return null;
+    const [next] = transition(this.#logic.machine, snapshot, event);
+    return next.value === snapshot.value && next.context === snapshot.context ? null : next;
   }
 
-  /** Takes what was committed as its state and tells the actor. */
-  take(write: MemberWrite, context: StrategyContext, event: StrategyEvent): void {
-    this.#value = write.state;
-    this.#context = context;
+  /** The write that stores `next`. */
+  writeOf(next: StrategySnapshot): Pick<MemberWrite, "strategyId" | "state" | "envelope" | "seq"> {
+    const { strategyId } = this;
+    const envelope = seal(next, this.#logic.stored);
+    return { strategyId, state: next.value, envelope, seq: this.#seq + 1 };
+  }
+
+  /** Its commit is durable: now, and only now, the actor takes it as its state (I5). */
+  take({ event, next, write }: Proposal): void {
     this.#seq = write.seq;
+    this.#stored = next;
     this.member = { ...this.member, state: write.state };
     this.actor.send(event);
+    // One copy instead of two equal ones.
+    if (this.isInStep && !isPhase(next)) this.#stored = this.actor.getSnapshot();
   }
 
   /** Does the actor stand where the last commit is? */
   get isInStep(): boolean {
-    const snapshot = this.actor.getSnapshot();
-    return snapshot.status === "active" && snapshot.value === this.#value;
+    const { status, value } = this.actor.getSnapshot();
+    return status === "active" && value === this.#stored.value;
   }
 
-  /** A fresh actor at the last commit; `as` runs a cancelled one on before that is committed. */
-  revive(runtime: StrategyRuntime, as: StrategyState = this.#value): void {
-    runtime.abandon(this.strategyId);
+  /** A fresh actor at the last commit. */
+  revive(): void {
     this.actor.stop();
-    this.actor = runtime.restore(as, this.#context);
+    this.actor = this.#restored();
   }
-}
 
-/** A cycle that was under way without orders out never happened: its strategy stands before it. */
-function standing({ value, context }: { value: StrategyState; context: StrategyContext }) {
-  const isUnderWay = value === "composing" || value === "executing";
-  return isUnderWay && context.pending === null ? "running" : value;
-}
-
-function parse(read: () => unknown): Work["params"] {
-  try {
-    return { ok: true, value: read() };
-  } catch (error) {
-    return { ok: false, error: toCycleError(error) };
+  #restored(): StrategyActor {
+    const { machine } = this.#logic;
+    const snapshot = this.#stored;
+    const actor = createActor(machine, { snapshot, input: snapshot.context });
+    // Its host looks at the actor's status when its work has ended; without an observer XState
+    // would throw the error into the process.
+    actor.subscribe({ error: () => undefined });
+    actor.start();
+    if (isPhase(snapshot)) actor.send({ type: "RESTORED" });
+    return actor;
   }
 }

@@ -1,7 +1,12 @@
 import { DomainError, FencedError, errorMessage, type ErrorCode } from "#domain/errors.ts";
 import type { ShardHead } from "#ports/store.ts";
-import type { ClaimTicket } from "#ports/work-queue.ts";
-import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard/shard-runner.ts";
+import type { ClaimTicket, Message } from "#ports/work-queue.ts";
+import type {
+  OnShardCommit,
+  PhaseUnderWay,
+  Restored,
+  ShardOutcome,
+} from "#engine/shard/shard-runner.ts";
 
 // What the engine and its shard threads say to each other: plain data, copied on the way. Calls are
 // numbered by the engine and answered once, by `done` or `failed`.
@@ -12,6 +17,8 @@ export type ToThread =
   | { type: "work"; call: number; ticket: ClaimTicket; now: number }
   | { type: "abort"; call: number; error: PlainError }
   | { type: "cancel"; call: number; heads: readonly ShardHead[]; reason: string }
+  /** Answers `send`. */
+  | { type: "sent"; ask: number; error: PlainError | null }
   | { type: "close" };
 
 export type FromThread =
@@ -19,6 +26,9 @@ export type FromThread =
   | { type: "failed"; call: number; error: PlainError }
   | { type: "yielded"; call: number }
   | { type: "committed"; commit: Parameters<OnShardCommit>[0] }
+  | { type: "phases"; phases: readonly PhaseUnderWay[] }
+  /** Messages for shards, to be stored by the engine's own queue. */
+  | { type: "send"; ask: number; messages: readonly Message[] }
   | { type: "logged"; level: "debug" | "info" | "warn" | "error"; detail: object; message: string };
 
 export type Answer = ShardOutcome | Restored | null;

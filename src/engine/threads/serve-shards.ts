@@ -1,4 +1,5 @@
-import type { ClaimDesk, EntrustedClaim } from "#ports/work-queue.ts";
+import { InvariantError } from "#domain/errors.ts";
+import type { ClaimDesk, EntrustedClaim, Message, Outbox, QueueName } from "#ports/work-queue.ts";
 import type { ShardPorts } from "#engine/dependencies.ts";
 import { LocalShards } from "#engine/shard/local-shards.ts";
 import type { Logger } from "#ports/logger.ts";
@@ -9,13 +10,14 @@ import {
   type Answer,
   type FromThread,
   type Line,
+  type PlainError,
   type ToThread,
 } from "./messages.ts";
 
 export type EngineLine = Line<FromThread, ToThread>;
 
 export interface ServeOptions {
-  ports: Omit<ShardPorts, "clock" | "logger">;
+  ports: Omit<ShardPorts, "clock" | "logger" | "outbox">;
   desk: ClaimDesk;
   line: EngineLine;
   /** The engine has no more work for this thread. */
@@ -29,10 +31,13 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
     now = Math.max(now, instant);
   };
   // Time is told with each message: this thread never waits for it.
-  const parts = { ...ports, clock: { now: () => now, observe }, logger: loggerOn(line) };
-  const shards = new LocalShards(parts, new TickInputs(ports.store), (commit) =>
-    line.send({ type: "committed", commit }),
-  );
+  const outbox = new LineOutbox(line);
+  const clock = { now: () => now, observe };
+  const dependencies = { ...ports, clock, logger: loggerOn(line), outbox };
+  const shards = new LocalShards(dependencies, new TickInputs(ports.store), {
+    committed: (commit) => line.send({ type: "committed", commit }),
+    phases: (phases) => line.send({ type: "phases", phases }),
+  });
   const claims = new Map<number, EntrustedClaim>();
 
   const answer = async (call: number, work: Promise<Answer>): Promise<void> => {
@@ -67,11 +72,41 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
           shards.cancel(message.heads, message.reason).then(() => null),
         );
         break;
+      case "sent":
+        outbox.answered(message.ask, message.error);
+        break;
       case "close":
         onClose();
         break;
     }
   });
+}
+
+/** Messages go out through the queue of the engine's own thread. */
+class LineOutbox implements Outbox {
+  readonly #line: EngineLine;
+  readonly #asked = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  #lastAsk = 0;
+
+  constructor(line: EngineLine) {
+    this.#line = line;
+  }
+
+  async send(queue: QueueName, messages: readonly Message[]): Promise<void> {
+    if (queue !== "shards") throw new InvariantError("a shard thread writes to shards only");
+    await new Promise<void>((resolve, reject) => {
+      this.#lastAsk += 1;
+      this.#asked.set(this.#lastAsk, { resolve, reject });
+      this.#line.send({ type: "send", ask: this.#lastAsk, messages });
+    });
+  }
+
+  answered(ask: number, error: PlainError | null): void {
+    const asked = this.#asked.get(ask);
+    this.#asked.delete(ask);
+    if (error === null) asked?.resolve();
+    else asked?.reject(fromPlain(error));
+  }
 }
 
 /** One log, written by the engine's own thread. */

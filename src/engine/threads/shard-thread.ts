@@ -1,8 +1,8 @@
 import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { ShardHead } from "#ports/store.ts";
-import type { Claim } from "#ports/work-queue.ts";
+import type { Claim, Message, Outbox } from "#ports/work-queue.ts";
 import type { Logger } from "#ports/logger.ts";
-import type { OnShardCommit, Restored, ShardOutcome } from "#engine/shard/shard-runner.ts";
+import type { Restored, ShardListener, ShardOutcome } from "#engine/shard/shard-runner.ts";
 import { fromPlain, toPlain, type Answer, type FromThread, type ThreadLine } from "./messages.ts";
 
 interface Call {
@@ -11,9 +11,9 @@ interface Call {
   onYield: () => void;
 }
 
-export interface ThreadWatcher {
+export interface ThreadWatcher extends ShardListener {
   logger: Logger;
-  committed: OnShardCommit;
+  outbox: Outbox;
   ended(reason: string): void;
 }
 
@@ -98,10 +98,21 @@ export class ShardThread {
       case "committed":
         this.#watcher.committed(message.commit);
         break;
+      case "phases":
+        this.#watcher.phases(message.phases);
+        break;
+      case "send":
+        void this.#send(message.ask, message.messages);
+        break;
       case "logged":
         this.#watcher.logger[message.level](message.detail, message.message);
         break;
     }
+  }
+
+  async #send(ask: number, messages: readonly Message[]): Promise<void> {
+    const error = await this.#watcher.outbox.send("shards", messages).then(() => null, toPlain);
+    this.#line.send({ type: "sent", ask, error });
   }
 
   #take(call: number): Call | undefined {

@@ -1,11 +1,11 @@
 import { DomainError, InvariantError } from "#domain/errors.ts";
 import type { Clock, Timer } from "#ports/clock.ts";
 import type { ShardHead } from "#ports/store.ts";
-import type { Claim } from "#ports/work-queue.ts";
+import type { Claim, Outbox } from "#ports/work-queue.ts";
 import type { Logger } from "#ports/logger.ts";
 import type {
-  OnShardCommit,
   Restored,
+  ShardListener,
   ShardOutcome,
   ShardRunner,
 } from "#engine/shard/shard-runner.ts";
@@ -18,7 +18,8 @@ export interface ShardThreadsOptions {
   clock: Clock;
   timer: Timer;
   logger: Logger;
-  committed: OnShardCommit;
+  outbox: Outbox;
+  listener: ShardListener;
 }
 
 const CLOSE_MS = 2_000;
@@ -98,12 +99,14 @@ export class ShardThreads implements ShardRunner {
     if (running === undefined) throw new InvariantError(`there is no shard thread ${index}`);
     if (running !== null) return running;
     if (this.#closing) throw new DomainError("SHUTTING_DOWN", "the shard threads are closing");
-    const { committed, logger, start } = this.#options;
+    const { listener, logger, outbox, start } = this.#options;
     const thread = new ShardThread(start(), {
       logger,
+      outbox,
+      phases: listener.phases,
       committed: (commit) => {
         this.#versions.set(commit.shardId, commit.version);
-        committed(commit);
+        listener.committed(commit);
       },
       ended: (reason) => this.#forget(index, reason),
     });

@@ -67,6 +67,18 @@ export const instructions = batchFrom<Ordered>({
   fee: ["numeric", ({ instruction }) => instruction.fee],
 });
 
+/** What has become of instructions of earlier cycles. */
+export const answers = batchFrom<Ordered>({
+  strategy_id: ["uuid", ({ cycle }) => cycle.strategyId],
+  instruction_id: ["uuid", ({ instruction }) => instruction.instructionId],
+  status: ["text", ({ instruction }) => instruction.status],
+  reason: ["text", ({ instruction }) => instruction.reason],
+  exchange_order_id: ["text", ({ instruction }) => instruction.exchangeOrderId],
+  filled_quantity: ["numeric", ({ instruction }) => instruction.filledQuantity],
+  average_price: ["numeric", ({ instruction }) => instruction.averagePrice],
+  fee: ["numeric", ({ instruction }) => instruction.fee],
+});
+
 export const details = batchFrom<Traded>({
   strategy_id: ["uuid", ({ cycle }) => cycle.strategyId],
   trade_id: ["uuid", ({ leg }) => leg.tradeId],
@@ -151,7 +163,7 @@ export const snapshots = batchFrom<Stored>({
   version: ["int", (write) => write.envelope.version],
   value: ["text", (write) => write.envelope.value],
   hash: ["text", (write) => write.envelope.hash],
-  context: ["text", (write) => write.envelope.context],
+  snapshot: ["text", (write) => write.envelope.snapshot],
 });
 
 function statusOf(state: StrategyState): StrategyStatus {

@@ -1,6 +1,7 @@
 import type { Cycle } from "#domain/cycle.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import {
+  answers,
   cycles,
   details,
   holdings,
@@ -53,7 +54,7 @@ const updateStrategies = (first: number) => `
 const updateSnapshots = (first: number) => `
   update actor_snapshots s set
     seq = r.seq, machine = r.machine, version = r.version, value = r.value, hash = r.hash,
-    context = r.context, updated_at = now()
+    snapshot = r.snapshot, updated_at = now()
   from ${snapshots.rows(first)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
 
@@ -82,6 +83,21 @@ export const storeMembers = `
   select (select count(*)::int from changed_strategies) as strategies,
     (select count(*)::int from changed_snapshots) as snapshots`;
 
+/** Brings instructions of earlier cycles up to what their venue told; the parameters are those of `answersParams`. */
+export const updateInstructions = `
+  update strategy_instructions i set
+    status = r.status, reason = r.reason, exchange_order_id = r.exchange_order_id,
+    filled_quantity = r.filled_quantity, average_price = r.average_price, fee = r.fee,
+    updated_at = now()
+  from ${answers.rows(1)}
+  where i.strategy_id = r.strategy_id and i.instruction_id = r.instruction_id`;
+
+/** Null when no cycle of these has any, as on paper always. */
+export function answersParams(writes: readonly MemberWrite[]): string[] | null {
+  const answered = writes.flatMap(({ cycle }) => (cycle === null ? [] : answersOf(cycle)));
+  return answered.length === 0 ? null : answers.params(answered);
+}
+
 /** @throws RangeError, TypeError when a value cannot be stored. */
 export function membersParams(writes: readonly MemberWrite[]): string[] {
   const recorded = writes.flatMap((write) => write.cycle ?? []);
@@ -103,6 +119,8 @@ export function snapshotParams(first: readonly Stored[]): string[] {
 
 const instructionsOf = (cycle: Cycle) =>
   cycle.instructions.map((instruction) => ({ cycle, instruction }));
+
+const answersOf = (cycle: Cycle) => cycle.answered.map((instruction) => ({ cycle, instruction }));
 
 const legsOf = (cycle: Cycle) => cycle.legs.map((leg, position) => ({ cycle, leg, position }));
 

@@ -1,6 +1,6 @@
 import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { MemberWrite, NewAlert, ShardCommit } from "#ports/store.ts";
-import { membersParams, storeMembers } from "./cycle-rows.ts";
+import { answersParams, membersParams, storeMembers, updateInstructions } from "./cycle-rows.ts";
 import { databaseFault, isDataError } from "#persistence/errors.ts";
 import { number, oneOf, oneOfOrNull, textOrNull } from "#persistence/rows.ts";
 import { envelopeColumns, envelopeOf, stopForError } from "./shards.store.ts";
@@ -70,6 +70,7 @@ async function attempt(
     const [counts = {}] = await sql.rows(storeMembers, params.values);
     const found = Math.min(number(counts, "strategies"), number(counts, "snapshots"));
     if (found < writes.length) throw staleWrite();
+    if (params.answers !== null) await sql.run(updateInstructions, params.answers);
   } catch (error) {
     if (!isDataError(error) && !isStale(error)) throw error;
     await sql.run("rollback to savepoint members");
@@ -79,12 +80,14 @@ async function attempt(
   return null;
 }
 
-type Serialized = { ok: true; values: string[] } | { ok: false; error: unknown };
+type Serialized =
+  | { ok: true; values: string[]; answers: string[] | null }
+  | { ok: false; error: unknown };
 
 /** A value that cannot even be sent to the database is the fault of its row too. */
 function serialized(writes: readonly MemberWrite[]): Serialized {
   try {
-    return { ok: true, values: membersParams(writes) };
+    return { ok: true, values: membersParams(writes), answers: answersParams(writes) };
   } catch (error) {
     return { ok: false, error };
   }

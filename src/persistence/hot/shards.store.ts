@@ -72,7 +72,7 @@ export function createShardStore(database: Database): ShardStore {
 }
 
 /** The columns `envelopeOf` reads, of `actor_snapshots` under the alias `a`. */
-export const envelopeColumns = "a.machine, a.version, a.value, a.hash, a.context";
+export const envelopeColumns = "a.machine, a.version, a.value, a.hash, a.snapshot";
 
 export function envelopeOf(row: Row): SnapshotEnvelope {
   return {
@@ -80,7 +80,7 @@ export function envelopeOf(row: Row): SnapshotEnvelope {
     version: number(row, "version"),
     value: text(row, "value"),
     hash: text(row, "hash"),
-    context: text(row, "context"),
+    snapshot: text(row, "snapshot"),
   };
 }
 

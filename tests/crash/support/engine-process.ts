@@ -92,7 +92,7 @@ function watchRestored({ engine }: Troupe): () => Restored {
   const actors: RestoredActor[] = [];
   const shown = new Map<string, ShownStrategy>();
   // Strategies are shown for the first time when all are restored and no work has begun.
-  engine.live.onCommit((changes) => {
+  engine.live.onChange((changes) => {
     for (const strategy of changes) {
       const { strategyId } = strategy;
       if (shown.has(strategyId)) continue;
@@ -121,7 +121,7 @@ function shownOf({ strategyId, seq, cycleIndex, state, ...money }: LiveStrategy)
 function reportWork({ engine }: Troupe): void {
   const latest = new Map<string, number>();
   let cycles = 0;
-  engine.live.onCommit((changes) => {
+  engine.live.onChange((changes) => {
     for (const { cycleIndex, seq, strategyId } of changes) {
       const isOwn = hasThreads || engine.directory.strategy(strategyId)?.seq === seq;
       if (isOwn && cycleIndex > (latest.get(strategyId) ?? cycleIndex)) cycles += 1;

@@ -1,10 +1,10 @@
 // Which process dies where: every failpoint so many times, and some at moments nobody chose, dealt out
 // to lifetimes that run side by side and to the chapters of each.
-import { FAILPOINTS, type Failpoint } from "#ports/failpoints.ts";
+import { WORK_FAILPOINTS, type WorkFailpoint } from "#ports/failpoints.ts";
 
 /** A death of its own hand, at a failpoint. */
 export interface Kill {
-  failpoint: Failpoint;
+  failpoint: WorkFailpoint;
   /** Counted from the start of the process. */
   occurrence: number;
 }
@@ -47,7 +47,7 @@ interface Passing {
 
 const at = (scene: Passing["scene"], times: Passing["times"]): Passing => ({ scene, times });
 
-const PASSINGS: Readonly<Record<Failpoint, Passing>> = {
+const PASSINGS: Readonly<Record<WorkFailpoint, Passing>> = {
   "boot.shard-restored": at("boot", "shard"),
   "boot.resumed": at("boot", "once"),
   "tick.before-propose": at("work", "definition"),
@@ -92,7 +92,7 @@ const SPARE_DAYS = 4;
 
 export interface PlanOptions {
   /** Those to die at. */
-  failpoints: readonly Failpoint[];
+  failpoints: readonly WorkFailpoint[];
   /** Deaths at each of them. */
   each: number;
   /** Deaths at no chosen moment. */
@@ -127,7 +127,7 @@ export function planDeaths(options: PlanOptions): Chapter[][] {
     if (place === undefined) throw new Error("a plan needs a lane and two chapters");
     return place;
   };
-  for (const failpoint of FAILPOINTS.filter((name) => failpoints.includes(name))) {
+  for (const failpoint of WORK_FAILPOINTS.filter((name) => failpoints.includes(name))) {
     const { scene, times } = PASSINGS[failpoint];
     for (let death = 0; death < each; death += 1) {
       const occurrence = 1 + Math.floor(random() * PER_DAY[times]);

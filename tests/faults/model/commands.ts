@@ -1,7 +1,7 @@
 // Everything that can befall a troupe, as commands for fast-check: done to the model and to the real
 // thing, which must agree afterwards.
 import fc from "fast-check";
-import { FAILPOINTS, type Failpoint } from "#ports/failpoints.ts";
+import { WORK_FAILPOINTS, type Failpoint } from "#ports/failpoints.ts";
 import type { StoreKind } from "#support/test-store.ts";
 import { adopt, expectAgreement, isAgreed } from "./comparison.ts";
 import { creations, edits, resumes, step, stops, type Request } from "./requests.ts";
@@ -14,7 +14,7 @@ const MOST_NODES = 2;
 const POLL_MS = 10;
 
 /** Where an engine at work can die; the desk, which is never killed here, passes the others. */
-const DEATHS = FAILPOINTS.filter((name) => !/^(?:boot|shutdown|control)\./.test(name));
+const DEATHS = WORK_FAILPOINTS.filter((name) => !/^(?:boot|shutdown|control)\./.test(name));
 /** With work in its hands, and not inside a transaction, whose rows others would wait for. */
 const FREEZES: readonly Failpoint[] = [
   "tick.analysed",

@@ -13,7 +13,7 @@ const PATIENCE_WITH_THE_FROZEN_MS = 60_000;
 const strategies = `
   select s.id, s.state, s.status, s.desired_status, s.stop_reason, s.cycle_index, s.params_version,
     s.current_balance, s.realized_pnl, s.unrealized_pnl, s.total_value, s.total_trades,
-    a.value as actor, a.context::jsonb #>> '{ledger,cash}' as actor_cash,
+    a.value as actor, a.snapshot::jsonb #>> '{context,ledger,cash}' as actor_cash,
     (select coalesce(jsonb_object_agg(h.symbol, jsonb_build_object(
        'quantity', h.quantity::text, 'cost', h.cost::text,
        'price', h.entry_price::text)), '{}')

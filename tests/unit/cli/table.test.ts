@@ -135,6 +135,7 @@ function strategy(strategyId: string, totalValue: string, cycleIndex: number): L
     lastCycleAt: cycleIndex,
     lastStatus: "completed",
     lastSignal: "HOLD",
+    inProgress: null,
     totalValue,
     cash: totalValue,
     realizedPnl: String(Number(totalValue) - 10_000),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { tickIdOf } from "#domain/ids.ts";
-import { executeFailure, failCycle, openCycle } from "#engine/strategy/cycle.ts";
+import { failCycle, finishCycle, openCycle } from "#engine/strategy/cycle.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { fillOf, fold, ledgerOf, quoteOf, T0 } from "#support/domain-kit.ts";
 
@@ -9,26 +9,26 @@ const SYMBOL = "BTC/USDT";
 const ERROR = { code: "PORT_TIMEOUT", message: "no decision within 30000 ms" };
 
 test("a stop loss that is reached sells although there is no decision (I12)", async () => {
-  const { context, cycle } = await executeFailure(frameAt("89"), ERROR);
+  const { recorded, cycle } = await finishCycle(openAt("89"), { error: ERROR });
   expect(cycle).toMatchObject({ status: "failed", error: ERROR, decision: null });
   expect(cycle.instructions).toMatchObject([{ action: "close_long", status: "filled" }]);
-  expect(context.ledger.positions).toEqual({});
-  expect(context.protections).toEqual([]);
+  expect(recorded.ledger.positions).toEqual({});
+  expect(recorded.protections).toEqual([]);
 });
 
 test("without a decision nothing is traded while no protection is reached", async () => {
-  const { context, cycle } = await executeFailure(frameAt("95"), ERROR);
+  const { recorded, cycle } = await finishCycle(openAt("95"), { error: ERROR });
   expect(cycle.instructions).toEqual([]);
-  expect(Object.keys(context.ledger.positions)).toEqual([SYMBOL]);
-  expect(context.protections).toHaveLength(1);
+  expect(Object.keys(recorded.ledger.positions)).toEqual([SYMBOL]);
+  expect(recorded.protections).toHaveLength(1);
 });
 
 test("a cycle that cannot execute trades nothing, not even its exits", () => {
-  expect(failCycle(frameAt("89"), ERROR).cycle.instructions).toEqual([]);
+  expect(failCycle(openAt("89"), ERROR).cycle.instructions).toEqual([]);
 });
 
 /** One bitcoin bought at 100 with a stop at 90, seen at `price`. */
-function frameAt(price: string) {
+function openAt(price: string) {
   const definition = bundledDefinitions.find(({ name }) => name === "momentum_regime_btc_daily");
   if (definition === undefined) throw new Error("no such definition");
   const bought = fillOf("BUY", "1", { symbol: SYMBOL, price: "100" });

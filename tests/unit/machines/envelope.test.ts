@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { longContext, pendingOrder } from "#support/strategy-situations.ts";
 
-const genuine = seal("running", longContext());
+const genuine = sealAt({ value: "running", context: longContext() });
 
 test("a sealed snapshot opens to what was sealed", () => {
   expect(unseal(genuine)).toEqual({ ok: true, value: "running", context: longContext() });
@@ -12,22 +12,28 @@ test("a sealed snapshot opens to what was sealed", () => {
 
 test("a field this build does not know is kept", () => {
   const context = { ...longContext(), note: "from a newer minor release" };
-  expect(unseal(seal("running", context))).toMatchObject({ context: { note: context.note } });
+  expect(unseal(sealAt({ value: "running", context }))).toMatchObject({
+    context: { note: context.note },
+  });
 });
 
 test("an order in flight survives sealing to the last field", () => {
   const context = longContext({ pending: [pendingOrder] });
-  expect(unseal(seal("executing", context))).toEqual({ ok: true, value: "executing", context });
+  expect(unseal(sealAt({ value: "executing", context }))).toEqual({
+    ok: true,
+    value: "executing",
+    context,
+  });
 });
 
 describe("a snapshot somebody changed is refused", () => {
   test("in its context", () => {
-    const context = genuine.context.replace('"5795.8"', '"9795.8"');
-    expect(reasonOf({ ...genuine, context })).toBe("hash_mismatch");
+    const snapshot = genuine.snapshot.replace('"5795.8"', '"9795.8"');
+    expect(reasonOf({ ...genuine, snapshot })).toBe("hash_mismatch");
   });
 
-  test("in the white space of its context", () => {
-    expect(reasonOf({ ...genuine, context: `${genuine.context} ` })).toBe("hash_mismatch");
+  test("in its white space", () => {
+    expect(reasonOf({ ...genuine, snapshot: `${genuine.snapshot} ` })).toBe("hash_mismatch");
   });
 
   test("in its state", () => {
@@ -48,19 +54,30 @@ test("a snapshot of another machine is refused", () => {
 });
 
 test("a snapshot of a newer version is refused before its hash is read", () => {
-  expect(reasonOf({ ...genuine, version: 2 })).toBe("unknown_version");
+  expect(reasonOf({ ...genuine, version: 3 })).toBe("unknown_version");
 });
 
 test("a snapshot of an older version without a migration is refused", () => {
   expect(reasonOf(forged({ version: 0 }))).toBe("unknown_version");
 });
 
-test("a context that is no JSON is refused", () => {
-  expect(reasonOf(forged({ context: genuine.context.slice(0, -1) }))).toBe("unreadable");
+test("a snapshot that is no JSON is refused", () => {
+  expect(reasonOf(forged({ snapshot: genuine.snapshot.slice(0, -1) }))).toBe("unreadable");
+});
+
+test.each(["null", "[]", "{}", '{"value":"running"}'])(
+  "a snapshot without a context is refused: %s",
+  (snapshot) => expect(reasonOf(forged({ snapshot }))).toBe("unreadable"),
+);
+
+test("a snapshot of another state than its envelope names is refused", () => {
+  const { snapshot } = sealAt({ value: "stopped", context: longContext() });
+  expect(reasonOf(forged({ snapshot }))).toBe("unreadable");
 });
 
 test("a state no version knows is refused, although its hash is right", () => {
-  expect(unseal(forged({ value: "dreaming" }))).toMatchObject({
+  const snapshot = genuine.snapshot.replace('"value":"running"', '"value":"dreaming"');
+  expect(unseal(forged({ value: "dreaming", snapshot }))).toMatchObject({
     ok: false,
     reason: "invalid",
     detail: expect.stringContaining("dreaming"),
@@ -70,6 +87,7 @@ test("a state no version knows is refused, although its hash is right", () => {
 describe("a context of the wrong shape is refused, although its hash is right", () => {
   const broken: { says: string; context: unknown; path: string }[] = [
     { says: "no object", context: null, path: "" },
+    { says: "an empty list of pending orders", context: changed({ pending: [] }), path: "pending" },
     { says: "no ledger", context: without("ledger"), path: "ledger" },
     { says: "no stop", context: without("stop"), path: "stop" },
     { says: "money as a number", context: inLedger({ cash: 5795.8 }), path: "ledger.cash" },
@@ -92,7 +110,8 @@ describe("a context of the wrong shape is refused, although its hash is right", 
   ];
 
   test.each(broken)("$says", ({ context, path }) => {
-    const opened = unseal(forged({ context: JSON.stringify(context) }));
+    const snapshot = JSON.stringify({ ...JSON.parse(genuine.snapshot), context });
+    const opened = unseal(forged({ snapshot }));
     expect(opened).toMatchObject({ ok: false, reason: "invalid" });
     expect(opened).toHaveProperty("detail", expect.stringContaining(path));
   });
@@ -101,8 +120,8 @@ describe("a context of the wrong shape is refused, although its hash is right", 
 /** A genuine snapshot with `changes`, hashed anew by somebody who knows how. */
 function forged(changes: Partial<SnapshotEnvelope>): SnapshotEnvelope {
   const envelope = { ...genuine, ...changes };
-  const { machine, version, value, context } = envelope;
-  return { ...envelope, hash: hash("sha256", `${machine}\n${version}\n${value}\n${context}`) };
+  const { machine, version, value, snapshot } = envelope;
+  return { ...envelope, hash: hash("sha256", `${machine}\n${version}\n${value}\n${snapshot}`) };
 }
 
 function reasonOf(envelope: SnapshotEnvelope): string {

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { createActor } from "xstate";
 import { z } from "zod";
-import { seal, unseal } from "#engine/strategy/envelope.ts";
+import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import { storedMachines } from "#machines/registry.ts";
-import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
+import { strategyMachine, type StrategyContext } from "#machines/strategy.machine.ts";
 import { secondVersion } from "#support/second-version.ts";
 import {
-  hold,
+  DECIDED,
   observedActor,
   pendingOrder,
   recorded,
@@ -16,13 +17,14 @@ import {
   type ObservedActor,
 } from "#support/strategy-situations.ts";
 
-const envelopeShape = z.strictObject({
-  machine: z.string(),
-  version: z.int(),
-  value: z.string(),
-  hash: z.string(),
-  context: z.string(),
-});
+const common = { machine: z.string(), version: z.int(), value: z.string(), hash: z.string() };
+const envelopeShape = z.union([
+  z.strictObject({ ...common, snapshot: z.string() }),
+  // The first version stored the context alone, under that name.
+  z
+    .strictObject({ ...common, version: z.literal(1), context: z.string() })
+    .transform(({ context, ...rest }) => ({ ...rest, snapshot: context })),
+]);
 const fixture = z.record(z.string(), envelopeShape);
 
 // Snapshots as released versions stored them. They are never edited; a new version adds a file.
@@ -36,7 +38,6 @@ const snapshots = versions.flatMap((version) =>
   })),
 );
 
-const DECIDED: StrategyEvent = { type: "DECIDED", decision: hold };
 const NEXT_TICK = Date.UTC(2030, 0, 1);
 
 test.each(versions)("snapshots of version %i are recorded for every state that is stored", (v) => {
@@ -51,8 +52,17 @@ describe.each(snapshots)("a recorded snapshot: $says", ({ version, envelope }) =
   });
 
   test.runIf(version === current)("is sealed to the same text again", () => {
-    const { value, context } = opened(envelope);
-    expect(seal(value, context)).toEqual(envelope);
+    expect(sealAt(opened(envelope))).toEqual(envelope);
+  });
+
+  test.runIf(version > 1)("is a snapshot that XState itself restores", () => {
+    const actor = createActor(strategyMachine, {
+      snapshot: JSON.parse(envelope.snapshot),
+      input: opened(envelope).context,
+    });
+    actor.start();
+    const { status, value, context } = actor.getSnapshot();
+    expect({ status, value, context }).toEqual({ status: "active", ...opened(envelope) });
   });
 
   test("is restored where it stood, asking for nothing", () => {
@@ -68,19 +78,16 @@ describe.each(snapshots)("a recorded snapshot: $says", ({ version, envelope }) =
     actor.send(tickAt(NEXT_TICK));
     actor.send(DECIDED);
     expect(actor.stand().value).toBe("executing");
-    const next = {
-      ...settled(context),
-      cycleIndex: context.cycleIndex + 1,
-      lastTickFor: NEXT_TICK,
-    };
-    actor.send(recorded("running", next));
+    const cycles = actor.stand().context.cycleIndex;
+    const next = { ...settled(context), cycleIndex: cycles + 1, lastTickFor: NEXT_TICK };
+    actor.send(recorded(next));
     expect(actor.stand()).toEqual({ status: "active", value: "running", context: next });
     actor.send(stopWith(false));
     expect(actor.stand().value).toBe("stopped");
   });
 });
 
-describe("in a build of a second version, with a migration", () => {
+describe("in a build of a version to come, with a migration", () => {
   test.each(snapshots)("it opens, brought up, and steps: $says", ({ envelope }) => {
     const result = unseal(envelope, secondVersion);
     if (!result.ok) throw new Error(result.detail);
@@ -96,8 +103,8 @@ describe("in a build of a second version, with a migration", () => {
     bringToRunning(actor, context);
     actor.send(tickAt(NEXT_TICK));
     expect(actor.stand().value).toBe("composing");
-    const sealed = seal(value, context, secondVersion);
-    expect(sealed.version).toBe(2);
+    const sealed = sealAt({ value, context }, secondVersion);
+    expect(sealed.version).toBe(current + 1);
     expect(unseal(sealed, secondVersion)).toEqual(result);
     expect(unseal(sealed)).toMatchObject({ ok: false, reason: "unknown_version" });
   });
@@ -132,10 +139,10 @@ describe("the recorded order in flight", () => {
   test.each(executing)("carries out the remembered stop: $says", ({ envelope }) => {
     const actor = restored(envelope);
     const { context } = opened(envelope);
-    actor.send(recorded("running", { ...settled(context), ledger: context.ledger }));
+    actor.send(recorded(settled(context), { cause: "order", tickFor: null }));
     expect(actor.stand().value).toBe("executing");
-    expect(actor.asked).toEqual(["beginClosing"]);
-    actor.send(recorded("stopped", settled(context)));
+    expect(actor.asked).toEqual(["close"]);
+    actor.send(recorded(settled(context), { cause: "stop", tickFor: null }));
     expect(actor.stand()).toMatchObject({ value: "stopped", context: { stop: null } });
   });
 });
@@ -157,7 +164,8 @@ function restored(envelope: SnapshotEnvelope): ObservedActor {
 }
 
 function bringToRunning(actor: ObservedActor, context: StrategyContext): void {
-  if (actor.stand().value === "executing") actor.send(recorded("stopped", settled(context)));
+  if (actor.stand().value === "executing")
+    actor.send(recorded(settled(context), { cause: "stop" }));
   if (actor.stand().value !== "running") actor.send({ type: "RESUME" });
   expect(actor.stand().value).toBe("running");
 }

@@ -3,32 +3,31 @@ import type { StrategyState } from "#domain/strategy.ts";
 import type { StrategyContext, StrategyEvent } from "#machines/strategy.machine.ts";
 import {
   allEvents,
+  DECIDED,
+  DECISION_FAILED,
   FIRST_TICK,
   heldContext,
-  hold,
   longContext,
   newContext,
   observedActor,
   pendingOrder,
+  RECOVER,
   recorded,
+  REPORTED,
   SECOND_TICK,
   stopWith,
   tickAt,
 } from "#support/strategy-situations.ts";
 
-const DECIDED: StrategyEvent = { type: "DECIDED", decision: hold };
-const DECISION_FAILED: StrategyEvent = {
-  type: "DECISION_FAILED",
-  error: { code: "PORT_TIMEOUT", message: "no decision" },
-};
 const CANCEL: StrategyEvent = { type: "CANCEL", reason: "shutdown" };
 const RESUME: StrategyEvent = { type: "RESUME" };
+const RESTORED: StrategyEvent = { type: "RESTORED" };
 
 describe("a running strategy", () => {
   test("begins to decide when a tick comes", () => {
     const { value, asked } = after("running", newContext(), tickAt(FIRST_TICK));
     expect(value).toBe("composing");
-    expect(asked).toEqual(["beginDecision"]);
+    expect(asked).toEqual(["decide"]);
   });
 
   test("keeps neither the tick nor the params in its snapshot", () => {
@@ -71,8 +70,9 @@ describe("a running strategy", () => {
       commandId: "command-1",
       closePositions: true,
       reason: "user asked",
+      isClosing: false,
     });
-    expect(asked).toEqual(["beginClosing"]);
+    expect(asked).toEqual(["close"]);
   });
 
   test("is cancelled with its positions untouched", () => {
@@ -82,7 +82,13 @@ describe("a running strategy", () => {
     expect(asked).toEqual([]);
   });
 
-  test.each([DECIDED, DECISION_FAILED, recorded("stopped", newContext()), RESUME])(
+  test("takes the cycle that was recorded in the place of an actor that failed", () => {
+    const { value, context } = after("running", newContext(), recorded(longContext()));
+    expect(value).toBe("running");
+    expect(context).toEqual(longContext());
+  });
+
+  test.each([DECIDED, DECISION_FAILED, REPORTED, RECOVER, RESTORED, RESUME])(
     "does not listen to $type",
     (event) => expectIgnored("running", heldContext(), event),
   );
@@ -92,13 +98,13 @@ describe("a composing strategy", () => {
   test("executes what was decided", () => {
     const { value, asked } = after("composing", newContext(), DECIDED);
     expect(value).toBe("executing");
-    expect(asked).toEqual(["beginExecution"]);
+    expect(asked).toEqual(["execute"]);
   });
 
   test("goes on to record the failure when the decision failed", () => {
     const { value, asked } = after("composing", newContext(), DECISION_FAILED);
     expect(value).toBe("executing");
-    expect(asked).toEqual(["beginFailure"]);
+    expect(asked).toEqual(["fail"]);
   });
 
   test("abandons its decision when stopped with nothing to close", () => {
@@ -114,7 +120,7 @@ describe("a composing strategy", () => {
   test("abandons its decision and closes its positions when asked to", () => {
     const { value, asked } = after("composing", longContext(), stopWith(true));
     expect(value).toBe("executing");
-    expect(asked).toEqual(["beginClosing"]);
+    expect(asked).toEqual(["close"]);
   });
 
   test("sends no order for a decision that comes after the stop", () => {
@@ -130,7 +136,7 @@ describe("a composing strategy", () => {
     actor.send(stopWith(true));
     actor.send(DECIDED);
     expect(actor.stand().value).toBe("executing");
-    expect(actor.asked).toEqual(["beginClosing"]);
+    expect(actor.asked).toEqual(["close"]);
   });
 
   test("is cancelled with nothing decided", () => {
@@ -139,7 +145,15 @@ describe("a composing strategy", () => {
     expect(asked).toEqual([]);
   });
 
-  test.each([tickAt(SECOND_TICK), recorded("running", longContext()), RESUME])(
+  test("stands, once restored, before the cycle that never happened", () => {
+    expect(after("composing", heldContext(), RESTORED)).toEqual({
+      value: "running",
+      context: heldContext(),
+      asked: [],
+    });
+  });
+
+  test.each([tickAt(SECOND_TICK), recorded(longContext()), REPORTED, RECOVER, RESUME])(
     "does not listen to $type",
     (event) => expectIgnored("composing", heldContext(), event),
   );
@@ -147,39 +161,36 @@ describe("a composing strategy", () => {
 
 describe("an executing strategy", () => {
   test("runs on with what was recorded", () => {
-    const { value, context } = after("executing", newContext(), recorded("running", longContext()));
+    const { value, context } = after("executing", newContext(), recorded(longContext()));
     expect(value).toBe("running");
     expect(context).toEqual(longContext());
   });
 
-  test("runs on after a recorded cycle without orders", () => {
-    const { value, context } = after("executing", newContext(), recorded("running", heldContext()));
-    expect(value).toBe("running");
-    expect(context.cycleIndex).toBe(1);
+  test("counts the cycle that was recorded", () => {
+    const { context } = after("executing", longContext(), recorded(longContext()));
+    expect(context.cycleIndex).toBe(longContext().cycleIndex + 1);
   });
 
-  test("is stopped when the record says so, its stop carried out", () => {
-    const { stop } = after("running", longContext(), stopWith(true)).context;
-    const { value, context } = after(
-      "executing",
-      longContext({ stop }),
-      recorded("stopped", heldContext()),
-    );
+  test("keeps the time of its last tick in a cycle that no tick caused", () => {
+    const event = recorded(longContext(), { cause: "order", tickFor: null });
+    expect(after("executing", longContext(), event).context.lastTickFor).toBe(FIRST_TICK);
+  });
+
+  test("is stopped when its closing is recorded", () => {
+    const closed = recorded(heldContext(), { cause: "stop" });
+    const { value, context } = after("executing", longContext({ stop: request(true) }), closed);
     expect(value).toBe("stopped");
-    expect(context).toEqual(heldContext());
+    expect(context).toEqual(heldContext({ cycleIndex: 2 }));
   });
 
-  test("is stopped when the record says so, even with positions it could not close", () => {
-    const { value, context } = after(
-      "executing",
-      longContext({ stop: request(true) }),
-      recorded("stopped", longContext()),
-    );
+  test("is stopped when its closing is recorded, even with positions it could not close", () => {
+    const closing = recorded(longContext(), { cause: "stop" });
+    const { value, context } = after("executing", longContext({ stop: request(true) }), closing);
     expect(value).toBe("stopped");
     expect(context.ledger.positions).toEqual(longContext().ledger.positions);
   });
 
-  test("remembers a stop and lets its orders finish", () => {
+  test("remembers a stop while its channel takes its time", () => {
     const { value, context, asked } = after("executing", newContext(), stopWith(true));
     expect(value).toBe("executing");
     expect(context.stop).toEqual(request(true));
@@ -190,7 +201,7 @@ describe("an executing strategy", () => {
     const { value, context, asked } = after(
       "executing",
       newContext({ stop: request(false) }),
-      recorded("running", longContext()),
+      recorded(longContext()),
     );
     expect(value).toBe("stopped");
     expect(context).toEqual(longContext());
@@ -201,19 +212,16 @@ describe("an executing strategy", () => {
     const { value, context, asked } = after(
       "executing",
       newContext({ stop: request(true) }),
-      recorded("running", longContext()),
+      recorded(longContext()),
     );
     expect(value).toBe("executing");
     expect(context).toEqual(longContext({ stop: request(true) }));
-    expect(asked).toEqual(["beginClosing"]);
+    expect(asked).toEqual(["close"]);
   });
 
   test("stops without closing orders when its own orders left nothing to close", () => {
-    const { value, asked } = after(
-      "executing",
-      longContext({ stop: request(true) }),
-      recorded("running", heldContext()),
-    );
+    const context = longContext({ stop: request(true) });
+    const { value, asked } = after("executing", context, recorded(heldContext()));
     expect(value).toBe("stopped");
     expect(asked).toEqual([]);
   });
@@ -227,13 +235,102 @@ describe("an executing strategy", () => {
     expect(after("executing", longContext(), CANCEL).value).toBe("cancelled");
   });
 
-  test("is not cancelled while an order is out", () => {
-    expectIgnored("executing", newContext({ pending: [pendingOrder] }), CANCEL);
+  test("stands, once restored, before the cycle that never happened", () => {
+    const context = longContext({ stop: request(true) });
+    expect(after("executing", context, RESTORED)).toEqual({
+      value: "running",
+      context: longContext(),
+      asked: [],
+    });
   });
 
-  test.each([tickAt(SECOND_TICK), DECIDED, DECISION_FAILED, RESUME])(
+  test.each([tickAt(SECOND_TICK), DECIDED, DECISION_FAILED, REPORTED, RECOVER, RESUME])(
     "does not listen to $type",
     (event) => expectIgnored("executing", heldContext(), event),
+  );
+});
+
+describe("a strategy with an order out", () => {
+  const out = (changes: Partial<StrategyContext> = {}) =>
+    longContext({ pending: [pendingOrder], ...changes });
+
+  test("sends it once its intent is recorded", () => {
+    const { value, context, asked } = after("executing", newContext(), recorded(out()));
+    expect(value).toBe("executing");
+    expect(context.pending).toEqual([pendingOrder]);
+    expect(asked).toEqual(["place 1"]);
+  });
+
+  test("does not send an order of an earlier cycle again", () => {
+    const event = recorded(out(), { cause: "order", tickFor: null, intended: [] });
+    const { value, asked } = after("executing", out(), event);
+    expect(value).toBe("executing");
+    expect(asked).toEqual([]);
+  });
+
+  test("cancels what its protections made unwanted", () => {
+    const unwanted = [pendingOrder.instructionId];
+    const event = recorded(out({ lastTickFor: SECOND_TICK }), { intended: [], unwanted });
+    expect(after("executing", out(), event).asked).toEqual(["cancel 1"]);
+  });
+
+  test("asks for it when its shard has a new holder", () => {
+    const { value, asked } = after("executing", out(), RECOVER);
+    expect(value).toBe("executing");
+    expect(asked).toEqual(["find 1"]);
+  });
+
+  test("books what its venue told", () => {
+    expect(after("executing", out(), REPORTED).asked).toEqual(["book"]);
+  });
+
+  test("runs on when nothing is out any more", () => {
+    const event = recorded(longContext(), { cause: "order", tickFor: null });
+    expect(after("executing", out(), event).value).toBe("running");
+  });
+
+  test("meets a tick without deciding", () => {
+    const { value, asked } = after("executing", out(), tickAt(SECOND_TICK));
+    expect(value).toBe("executing");
+    expect(asked).toEqual(["skip"]);
+  });
+
+  test("refuses a tick it has already recorded", () => {
+    expectIgnored("executing", out(), tickAt(FIRST_TICK));
+  });
+
+  test("has it cancelled when it is asked to stop", () => {
+    const { value, context, asked } = after("executing", out(), stopWith(true));
+    expect(value).toBe("executing");
+    expect(context.stop).toEqual(request(true));
+    expect(asked).toEqual(["cancel 1"]);
+  });
+
+  test("closes what it holds once nothing is out, and stops once that is over", () => {
+    const actor = observedActor(out(), { value: "executing", context: out() });
+    const answered = { cause: "order", tickFor: null } as const;
+    actor.send(stopWith(true));
+    actor.send(recorded(longContext(), answered));
+    expect(actor.stand().value).toBe("executing");
+    actor.send(recorded(out(), { cause: "stop", tickFor: null }));
+    expect(actor.stand()).toMatchObject({
+      value: "executing",
+      context: { stop: { isClosing: true } },
+    });
+    actor.send(recorded(heldContext(), answered));
+    expect(actor.stand()).toMatchObject({ value: "stopped", context: { stop: null } });
+    expect(actor.asked).toEqual(["cancel 1", "close", "place 1"]);
+  });
+
+  test("stops with what its closing orders left open, and does not close for ever", () => {
+    const stop = { commandId: "command-1", closePositions: true, reason: "", isClosing: true };
+    const event = recorded(longContext(), { cause: "order", tickFor: null });
+    expect(after("executing", out({ stop }), event).value).toBe("stopped");
+  });
+
+  test.each([CANCEL, RESTORED, DECIDED, DECISION_FAILED, RESUME])(
+    "does not listen to $type",
+    (event) => expectIgnored("executing", out(), event),
   );
 });
 
@@ -256,12 +353,30 @@ describe.each(["stopped", "cancelled"] as const)("a %s strategy", (value) => {
     actor.send(tickAt(FIRST_TICK));
     expect(actor.stand().value).toBe("running");
   });
+});
 
-  test("listens to nothing else", () => {
-    for (const event of allEvents.filter(({ type }) => type !== "RESUME")) {
-      expectIgnored(value, longContext(), event);
-    }
+test("a stopped strategy listens to nothing but a resume", () => {
+  for (const event of allEvents.filter(({ type }) => type !== "RESUME")) {
+    expectIgnored("stopped", longContext(), event);
+  }
+});
+
+describe("a cancelled strategy", () => {
+  test("runs on with the next tick", () => {
+    const { value, asked } = after("cancelled", longContext(), tickAt(SECOND_TICK));
+    expect(value).toBe("composing");
+    expect(asked).toEqual(["decide"]);
   });
+
+  test("is stopped without running first", () => {
+    expect(after("cancelled", longContext(), stopWith(false)).value).toBe("stopped");
+    expect(after("cancelled", longContext(), stopWith(true)).asked).toEqual(["close"]);
+  });
+
+  test.each([DECIDED, DECISION_FAILED, REPORTED, RECOVER, RESTORED, CANCEL])(
+    "does not listen to $type",
+    (event) => expectIgnored("cancelled", longContext(), event),
+  );
 });
 
 interface After {
@@ -282,5 +397,5 @@ function expectIgnored(value: StrategyState, context: StrategyContext, event: St
 }
 
 function request(closePositions: boolean): StrategyContext["stop"] {
-  return { commandId: "command-1", closePositions, reason: "user asked" };
+  return { commandId: "command-1", closePositions, reason: "user asked", isClosing: false };
 }

@@ -1,0 +1,144 @@
+// How a cycle's plan becomes orders, and what they make of the money: on paper at once, on a live channel as
+// intent that is committed before anything is sent.
+import type { Instruction, PendingOrder } from "#domain/cycle.ts";
+import { divideRounded, fixed, fixedString, multiply } from "#domain/fixed.ts";
+import { applyFill } from "#domain/ledger.ts";
+import { normalisePlan, type NormalisedPlan } from "#domain/orders.ts";
+import type { Ledger, TradeLeg } from "#domain/portfolio.ts";
+import type { ExecutionReport, Fill, Order, PlanItem, RiskLimits } from "#domain/trading.ts";
+import type { OpenCycle } from "./cycle.ts";
+
+const MAX_POSITIONS = 5;
+
+/** What a cycle's orders, or the venue's reports of earlier ones, have made of the money. */
+export interface Booked {
+  ledger: Ledger;
+  instructions: Instruction[];
+  /** Orders of earlier cycles with what has become of them. */
+  answered: Instruction[];
+  legs: TradeLeg[];
+  /** What was wanted and left no order, with the reason. */
+  skipped: NormalisedPlan["skipped"];
+  /** Orders that are out, those of earlier cycles first. */
+  pending: PendingOrder[];
+}
+
+/** Nothing traded: the money at the tick's prices. */
+export function untouched({ context, opening }: OpenCycle): Booked {
+  const pending = context.pending ?? [];
+  const { ledger } = opening;
+  return { ledger, instructions: [], answered: [], legs: [], skipped: [], pending };
+}
+
+/** Turns `items` into orders and carries them out as far as the channel lets it. */
+export function trade<Outcome>(
+  cycle: OpenCycle,
+  items: PlanItem[],
+  finish: (booked: Booked) => Outcome,
+): Outcome | Promise<Outcome> {
+  const { channel, market, opening } = cycle;
+  const { orders, skipped } = planOrders(cycle, items);
+  const before = { ...untouched(cycle), skipped };
+  if (orders.length === 0) return finish(before);
+  if (channel.kind === "live") return finish({ ...before, ...intend(before.pending, orders) });
+  const reports = channel.execute(orders, market);
+  return reports instanceof Promise
+    ? reports.then((answers) => finish({ ...before, ...book(opening.ledger, orders, answers) }))
+    : finish({ ...before, ...book(opening.ledger, orders, reports) });
+}
+
+/** Nothing is sent here: intent is committed first (I3). */
+function intend(
+  before: readonly PendingOrder[],
+  orders: readonly Order[],
+): Pick<Booked, "instructions" | "pending"> {
+  const instructions = orders.map((order): Instruction => ({
+    ...order,
+    status: "pending",
+    reason: null,
+    exchangeOrderId: null,
+    filledQuantity: "0",
+    averagePrice: null,
+    fee: "0",
+  }));
+  const intended = instructions.map((order): PendingOrder => ({ ...order, fills: [] }));
+  return { instructions, pending: [...before, ...intended] };
+}
+
+function planOrders(cycle: OpenCycle, items: PlanItem[]): NormalisedPlan {
+  if (items.length === 0) return { orders: [], skipped: [] };
+  const { channel, market, opening } = cycle;
+  const limits: RiskLimits = {
+    maxPositions: MAX_POSITIONS,
+    maxLeverage: channel.maxLeverage,
+    maxPositionQuantity: null,
+  };
+  return normalisePlan({
+    composeId: cycle.composeId,
+    items,
+    ledger: opening.ledger,
+    view: opening.view,
+    market,
+    marketType: channel.marketType,
+    rulesOf: (symbol) => channel.rules(symbol),
+    limits,
+    takerFeeRate: channel.takerFeeRate,
+    slippageRate: channel.slippageRate,
+  });
+}
+
+function book(
+  start: Ledger,
+  orders: readonly Order[],
+  reports: readonly ExecutionReport[],
+): Pick<Booked, "instructions" | "ledger" | "legs"> {
+  let ledger = start;
+  const legs: TradeLeg[] = [];
+  const instructions = orders.map((order, index) => {
+    const report = reports[index];
+    if (report === undefined || report.instructionId !== order.instructionId) {
+      return answered(order, {
+        instructionId: order.instructionId,
+        status: "error",
+        fills: [],
+        reason: "the channel gave no answer to this order",
+        exchangeOrderId: null,
+      });
+    }
+    report.fills.forEach((fill, fillIndex) => {
+      const booked = applyFill(ledger, fill, { instructionId: order.instructionId, fillIndex });
+      ledger = booked.ledger;
+      legs.push(...booked.legs);
+    });
+    return answered(order, report);
+  });
+  return { ledger, instructions, legs };
+}
+
+function answered(order: Order, report: ExecutionReport): Instruction {
+  const { exchangeOrderId, reason, status } = report;
+  return { ...order, status, reason, exchangeOrderId, ...filledBy(report.fills) };
+}
+
+/** What fills come to. */
+export function filledBy(
+  fills: readonly Fill[],
+): Pick<Instruction, "averagePrice" | "fee" | "filledQuantity"> {
+  let quantity = 0n;
+  let notional = 0n;
+  let fee = 0n;
+  for (const fill of fills) {
+    const filled = fixed(fill.quantity);
+    const price = fixed(fill.price);
+    quantity += filled;
+    // Not yet rounded: the average price of equal prices is that price.
+    notional += filled * price;
+    const paid = fixed(fill.fee.amount);
+    fee += fill.fee.currency === "quote" ? paid : multiply(paid, price);
+  }
+  return {
+    filledQuantity: fixedString(quantity),
+    averagePrice: quantity === 0n ? null : fixedString(divideRounded(notional, quantity)),
+    fee: fixedString(fee),
+  };
+}
