@@ -23,7 +23,7 @@ import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
-import { syncRegistries } from "#persistence/repositories/registries.store.ts";
+import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";

@@ -6,7 +6,6 @@ import {
   holdings,
   instructions,
   snapshots,
-  type Stored,
   strategies,
   views,
 } from "./cycle-batches.ts";
@@ -57,9 +56,6 @@ const updateSnapshots = (first: number) => `
   from ${snapshots.rows(first)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
 
-/** The first snapshot of new strategies. */
-export const insertSnapshots = snapshots.insertInto("actor_snapshots");
-
 const order = [strategies, snapshots, cycles, instructions, details, views, holdings];
 
 /** The number of the batch's first parameter, all batches being given one after the other. */
@@ -94,11 +90,6 @@ export function membersParams(writes: readonly MemberWrite[]): string[] {
     ...views.params(recorded),
     ...holdings.params(recorded.flatMap(holdingsOf)),
   ];
-}
-
-/** Parameters of `insertSnapshots`. */
-export function snapshotParams(first: readonly Stored[]): string[] {
-  return snapshots.params(first);
 }
 
 const instructionsOf = (cycle: Cycle) =>

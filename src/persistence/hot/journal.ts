@@ -1,7 +1,7 @@
 import { FencedError } from "#domain/errors.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { Journal, MemberWrite, ShardCommit, ShardCommitResult } from "#ports/store.ts";
-import { raiseAlerts } from "#persistence/repositories/alerts.store.ts";
+import { raiseAlerts } from "#persistence/repositories/alerts.repository.ts";
 import type { Database } from "#persistence/database.ts";
 import { writeMembers } from "./member-writes.ts";
 import { number } from "#persistence/rows.ts";

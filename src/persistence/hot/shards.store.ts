@@ -1,6 +1,6 @@
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
-import { raiseAlerts } from "#persistence/repositories/alerts.store.ts";
+import { raiseAlerts } from "#persistence/repositories/alerts.repository.ts";
 import type { Database } from "#persistence/database.ts";
 import { flag, json, number, oneOf, text, textOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";

@@ -1,5 +1,5 @@
 import type { AgentOutput } from "#domain/analysis.ts";
-import { FencedError, InvariantError, NotFoundError } from "#domain/errors.ts";
+import { FencedError, InvariantError } from "#domain/errors.ts";
 import { agentRunIdOf, tickIdOf } from "#domain/ids.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type {
@@ -14,6 +14,7 @@ import type { Outbox } from "#ports/work-queue.ts";
 import { batchOf, instant } from "./batch.ts";
 import type { Database } from "#persistence/database.ts";
 import { definitionColumns, definitionOf } from "#persistence/repositories/definition-row.ts";
+import { readDefinition } from "#persistence/repositories/definitions.repository.ts";
 import {
   flag,
   json,
@@ -177,12 +178,7 @@ export function createTickStore(
     async scheduledDefinitions() {
       return (await sql.rows(scheduledDefinitions)).map(scheduledOf);
     },
-    async definition(definitionId) {
-      const statement = `select ${definitionColumns} from strategy_definitions d where d.id = $1`;
-      const [row] = await sql.rows(statement, [definitionId]);
-      if (row !== undefined) return definitionOf(row);
-      throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
-    },
+    definition: (definitionId) => readDefinition(database, definitionId),
     proposeTick: (definitionId, scheduledFor, { waits } = { waits: false }) =>
       database.transactional((tx) =>
         propose({ tx, queue, failpoint }, { definitionId, scheduledFor, waits }),

@@ -2,7 +2,7 @@ import type { EquityPoint } from "#domain/equity-curve.ts";
 import { type Performance, performanceOf } from "#domain/performance.ts";
 import type { Database } from "#persistence/database.ts";
 import { ms, number, plain, text } from "#persistence/rows.ts";
-import { getStrategy, type StrategyRecord } from "./strategies.ts";
+import { getStrategy, type StrategyRecord } from "./strategy-record.ts";
 
 export interface StrategyPerformance {
   strategy: StrategyRecord;

@@ -1,6 +1,4 @@
 import type { DecimalString } from "#domain/decimal.ts";
-import { NotFoundError } from "#domain/errors.ts";
-import type { JsonObject } from "#domain/json.ts";
 import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
 import type { TradingMode } from "#domain/trading.ts";
 import type { RiskLevel, StrategyStatus } from "#entities/strategy.entity.ts";
@@ -56,21 +54,6 @@ export interface StrategyListItem {
   tags: string[];
   riskLevel: RiskLevel;
   createdAt: number;
-}
-
-export interface StrategyRecord extends StrategyListItem {
-  params: JsonObject;
-  paramsVersion: number;
-  metadata: JsonObject;
-  decisionAgent: string;
-  tradeChannel: string;
-  symbols: string[];
-  periodMinutes: number;
-  shardId: string;
-  /** A stop asked for and not yet carried out. */
-  stopRequestedReason: string | null;
-  archivedAt: number | null;
-  updatedAt: number;
 }
 
 export type StrategySort = "created" | "return" | "name";
@@ -167,43 +150,6 @@ export async function countStrategies(
     counts.total += n;
   }
   return counts;
-}
-
-/** Archived ones too. @throws NotFoundError STRATEGY_NOT_FOUND */
-export async function getStrategy(database: Database, strategyId: string): Promise<StrategyRecord> {
-  const found = await findStrategy(database, strategyId);
-  if (found === null) throw new NotFoundError("STRATEGY_NOT_FOUND", `no strategy ${strategyId}`);
-  return found;
-}
-
-/** Archived ones too; null when there is none. */
-export async function findStrategy(
-  { sql }: Database,
-  strategyId: string,
-): Promise<StrategyRecord | null> {
-  const [row] = await sql.rows(
-    `select ${listColumns}, s.instance_params, s.params_version, s.strategy_metadata,
-       d.decision_agent_class, d.trade_channel, d.trade_symbols, d.rebalance_period_minutes,
-       s.shard_id, s.stop_request_reason, ${ms("s.archived_at")} as archived_at,
-       ${ms("s.updated_at")} as updated_at
-     ${source} where s.id = $1`,
-    [strategyId],
-  );
-  if (row === undefined) return null;
-  return {
-    ...listItemOf(row),
-    params: json(row, "instance_params"),
-    paramsVersion: number(row, "params_version"),
-    metadata: json(row, "strategy_metadata"),
-    decisionAgent: text(row, "decision_agent_class"),
-    tradeChannel: text(row, "trade_channel"),
-    symbols: json(row, "trade_symbols"),
-    periodMinutes: number(row, "rebalance_period_minutes"),
-    shardId: text(row, "shard_id"),
-    stopRequestedReason: textOrNull(row, "stop_request_reason"),
-    archivedAt: numberOrNull(row, "archived_at"),
-    updatedAt: number(row, "updated_at"),
-  };
 }
 
 function conditionsOf(filter: StrategyFilter, param: (value: unknown) => string): string[] {
