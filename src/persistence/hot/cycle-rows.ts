@@ -78,6 +78,8 @@ export const storeMembers = `
   select (select count(*)::int from changed_strategies) as strategies,
     (select count(*)::int from changed_snapshots) as snapshots`;
 
+export const statements = { storeMembers };
+
 /** @throws RangeError, TypeError when a value cannot be stored. */
 export function membersParams(writes: readonly MemberWrite[]): string[] {
   const recorded = writes.flatMap((write) => write.cycle ?? []);

@@ -27,6 +27,8 @@ const correctCounts = `
     settled_cycles = settled_cycles + $3::int, settled_failures = settled_failures + $4::int
   where id = $1 and fanned_tick_id = $2`;
 
+export const statements = { moveVersion, correctCounts };
+
 interface Counts {
   cycles: number;
   failures: number;

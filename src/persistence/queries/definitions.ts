@@ -40,9 +40,11 @@ const select = `
     order by t.scheduled_for desc limit 1
   ) l on true`;
 
+export const statements = { list: `${select} order by d.name` };
+
 /** All definitions by name; there are few. */
 export async function listDefinitions({ sql }: Database): Promise<DefinitionRecord[]> {
-  return (await sql.rows(`${select} order by d.name`)).map(recordOf);
+  return (await sql.rows(statements.list)).map(recordOf);
 }
 
 /** By id or by name. @throws NotFoundError DEFINITION_NOT_FOUND */

@@ -23,6 +23,8 @@ const upsert = `${batch.insertInto("alerts")}
     severity = excluded.severity, message = excluded.message, detail = excluded.detail,
     last_seen_at = now(), updated_at = now()`;
 
+export const statements = { upsert };
+
 /** Stores alerts; one that is open already is counted up and takes the newest message. */
 export async function raiseAlerts(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
   if (alerts.length === 0) return;
