@@ -23,7 +23,8 @@ import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import { migrate } from "#persistence/migrations.ts";
-import { syncRegistries } from "#persistence/repositories/registries.store.ts";
+import { checkStatements } from "#persistence/raw-statements.ts";
+import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
@@ -67,7 +68,10 @@ export interface Registries {
   decisions: DecisionRegistry;
 }
 
-/** Opens, locks and migrates the database. @throws DomainError DATA_FOLDER_TAKEN */
+/**
+ * Opens, locks and migrates the database, and checks it.
+ * @throws DomainError DATA_FOLDER_TAKEN, SCHEMA_MISMATCH
+ */
 export async function openStore(options: OpenOptions): Promise<OpenStore> {
   const { config, logger, shardSize } = options;
   const { agents, channels, decisions } = registriesOf(options);
@@ -76,6 +80,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
   try {
     const database = await openConfigured(config, resources);
     await migrate(database);
+    await checkStatements(database);
     const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
     const queue = createWorkQueue({
       database:

@@ -20,6 +20,7 @@ const machine: TimeSources = { wall: () => Date.now(), elapsed: () => performanc
  * Wall-clock time, UTC, that never goes back: when the machine's clock is set back, or was behind a
  * tick that is known, time goes on at half its speed until the machine's clock has caught up. So no
  * instant comes twice, and nobody waits an hour for the next. Set forward, it jumps.
+ * @public for live prices
  */
 export function createSystemClock(sources: TimeSources = machine): Clock {
   let time = sources.wall();

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readConfig, type Config } from "#config/config.ts";
 import { DomainError, errorMessage } from "#domain/errors.ts";
 import { pendingMigrations, schemaDrift } from "#persistence/migrations.ts";
+import { checkStatements } from "#persistence/raw-statements.ts";
 import { openConfigured, openFeed } from "../troupe.ts";
 import type { Cell, Column } from "./grid.ts";
 import { instant } from "./format.ts";
@@ -80,6 +81,7 @@ async function database(config: Config, engineRuns: boolean): Promise<Finding[]>
     }
     const drift = await schemaDrift(opened);
     const isSame = drift.length === 0;
+    const { finding: statements } = await look("statements", () => checkStatements(opened));
     return [
       { name, verdict: "ok", detail: version },
       { name: "migrations", verdict: "ok", detail: "all done" },
@@ -88,6 +90,7 @@ async function database(config: Config, engineRuns: boolean): Promise<Finding[]>
         verdict: isSame ? "ok" : "wrong",
         detail: isSame ? "as the entities say" : drift.join(" "),
       },
+      { ...statements, detail: statements.verdict === "ok" ? "all known" : statements.detail },
     ];
   } catch (error) {
     const isInUse = error instanceof DomainError && error.code === "DATA_FOLDER_TAKEN";

@@ -3,6 +3,7 @@ import { type Fixed, divide, multiply, smaller } from "./fixed.ts";
 /**
  * Fee on an amount: rate × amount, in the amount's currency (notional: quote; quantity: base). A
  * negative rate is a maker's rebate.
+ * @public for the costs of live orders
  */
 export function feeOn(amount: Fixed, rate: Fixed): Fixed {
   return multiply(amount, rate);
@@ -24,6 +25,7 @@ export interface VolumeShare {
 /**
  * Slippage per unit in quote currency: price × impact × share², share = min(quantity ÷ volume, limit)
  * (QuantConnect Lean's VolumeShareSlippageModel). Without volume the share is the limit.
+ * @public for costs estimated before an order
  */
 export function volumeShareSlippage(trade: VolumeShare): Fixed {
   const { price, quantity, barVolume, volumeLimit, priceImpact } = trade;

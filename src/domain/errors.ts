@@ -20,6 +20,7 @@ export type ErrorCode =
   | "PORT_UNAVAILABLE"
   | "PORT_TIMEOUT"
   | "SNAPSHOT_INCOMPATIBLE"
+  | "SCHEMA_MISMATCH"
   | "SHUTTING_DOWN"
   | "INVARIANT";
 

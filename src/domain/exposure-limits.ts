@@ -9,6 +9,7 @@ export interface ExposureLimits {
 /**
  * Target weights within the limits: each is cut to `maxPosition` on its own, then all are scaled by one
  * factor if their sum is still above `maxGross`. What is cut is not given to others.
+ * @public for the risk limits
  */
 export function clampWeights(
   weights: Readonly<Record<string, number>>,

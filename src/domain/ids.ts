@@ -41,3 +41,6 @@ export const clientOrderIdOf = (instructionId: string): string => instructionId.
 /** Seed for a decision's only source of chance. */
 export const seedOf = (strategyId: string, tickId: string): string =>
   derive("seed", strategyId, tickId);
+
+export const isUuid = (text: string): boolean =>
+  /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);

@@ -110,6 +110,7 @@ export function applyFunding(ledger: Ledger, event: FundingEvent, graceMs = 0): 
 /**
  * Books a deposit (+) or withdrawal (−) in quote currency. It is no profit and no loss: the peak moves
  * in proportion, so that the drawdown as a fraction stays what it was.
+ * @public for deposits and withdrawals over the API
  */
 export function applyTransfer(ledger: Ledger, amount: DecimalString): Ledger {
   const moved = fixed(amount);

@@ -50,6 +50,7 @@ export interface StopMove {
 /**
  * Where a trailing stop stands after `price`: it moves with a favourable price and never back. With
  * no stop yet it starts at price × (1 − distance), for a short price × (1 + distance).
+ * @public for the trailing stops of the risk limits
  */
 export function trailedStop(stop: DecimalString | null, move: StopMove): DecimalString | null {
   const price = positivePrice(move.price);

@@ -2,7 +2,7 @@ import type { Logger } from "#ports/logger.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch, Outage } from "#ports/database-watch.ts";
 import type { NewAlert } from "#ports/store.ts";
-import { raiseAlerts } from "./repositories/alerts.store.ts";
+import { raiseAlerts } from "./repositories/alerts.repository.ts";
 import type { Database } from "./database.ts";
 import { fromDriver, troubleIn, type Trouble } from "./errors.ts";
 

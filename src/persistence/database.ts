@@ -12,7 +12,8 @@ import {
 import type { Kysely } from "kysely";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
-import { fromDriver } from "./errors.ts";
+import { fromDriver, fromOrm } from "./errors.ts";
+import { refuseUnstorable } from "./unstorable.ts";
 import { NamedStatementClient } from "./named-statement-client.ts";
 import { idleTimeoutSocket } from "./idle-timeout-socket.ts";
 import { NamingStrategy } from "./naming.ts";
@@ -58,12 +59,23 @@ export interface Database extends AsyncDisposable {
   patiently<T>(work: () => Promise<T>): Promise<T>;
   /** An entity manager of its own; never share one between requests. */
   em(): SqlEntityManager;
+  /** Reads entities outside any transaction; what `work` changes about them is not stored. */
+  read<T>(work: (em: SqlEntityManager) => Promise<T>): Promise<T>;
   /**
    * Runs `work` in one transaction and commits it, or rolls back when it throws. On PGlite
    * transactions wait for each other: never await anything but statements inside.
    */
-  transactional<T>(work: (sql: SqlTransaction) => Promise<T>): Promise<T>;
+  transactional<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+}
+
+/** One transaction for statements, entities and, through `transaction`, messages of the work queue. */
+export interface OpenTransaction extends SqlTransaction {
+  /**
+   * Made when first asked for. What was changed about its entities and not flushed yet is written
+   * when `work` is done, before the commit.
+   */
+  readonly em: SqlEntityManager;
 }
 
 const SILENCE_MS = 30_000;
@@ -98,8 +110,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const silenceMs = (options.kind === "postgres" ? options.silenceMs : undefined) ?? SILENCE_MS;
   let patient = 0;
   const openSocket = () => idleTimeoutSocket(silenceMs, () => patient > 0);
+  const onQuery = onQueryOf(options);
   const orm =
-    options.kind === "postgres" ? await openPostgres(options, openSocket) : await ormOf(pglite);
+    options.kind === "postgres"
+      ? await openPostgres(options, { stream: openSocket, onQuery })
+      : await ormOf(pglite, onQuery);
   const connection = orm.driver.getConnection();
   const em = () => orm.em.fork();
   const close = async () => {
@@ -112,6 +127,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     sql: sqlOf(() => connection.getClient(), options.onStatement),
     ...(pglite === null ? {} : { pglite }),
     em,
+    async read(work) {
+      try {
+        return await work(em());
+      } catch (error) {
+        throw fromOrm(error);
+      }
+    },
     openSocket,
     async patiently(work) {
       patient += 1;
@@ -121,15 +143,32 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         patient -= 1;
       }
     },
-    transactional: (work) => runTransaction(connection.getClient(), work, options.onStatement),
+    transactional: (work) =>
+      runTransaction(connection.getClient(), work, (transaction) =>
+        openTransaction(transaction, em, options.onStatement),
+      ),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function openPostgres(options: PostgresOptions, stream: () => Socket): Promise<Orm> {
+type OnQuery = (statement: string, params: readonly unknown[]) => string;
+
+function onQueryOf({ onStatement }: DatabaseOptions): OnQuery {
+  return (statement, params) => {
+    onStatement?.(statement);
+    refuseUnstorable(params);
+    return statement;
+  };
+}
+
+async function openPostgres(
+  options: PostgresOptions,
+  { stream, onQuery }: { stream: () => Socket; onQuery: OnQuery },
+): Promise<Orm> {
   const orm = await PostgresOrm.init({
     ...shared,
+    onQuery,
     clientUrl: options.url,
     pool: { min: 0, max: options.poolMax ?? 10 },
     driverOptions: {
@@ -149,28 +188,52 @@ function openPglite({ dataDir, loadDataDir }: PgliteOptions): Promise<PGlite> {
   return PGlite.create({ dataDir, ...(loadDataDir === undefined ? {} : { loadDataDir }) });
 }
 
-async function ormOf(pglite: PGlite | null): Promise<Orm> {
+async function ormOf(pglite: PGlite | null, onQuery: OnQuery): Promise<Orm> {
   // In a function, for the ORM copies its options and a running database cannot be copied.
   const driverOptions = { pglite: () => pglite };
-  return await PgliteOrm.init({ ...shared, dbName: "postgres", driverOptions });
+  return await PgliteOrm.init({ ...shared, onQuery, dbName: "postgres", driverOptions });
+}
+
+/** The parts of one transaction; `flush` writes what is left to write of its entities. */
+function openTransaction(
+  transaction: Kysely<unknown>,
+  fork: () => SqlEntityManager,
+  onStatement: OnStatement | undefined,
+): { open: OpenTransaction; flush: () => Promise<void> } {
+  let em: SqlEntityManager | undefined;
+  const open = {
+    ...sqlOfTransaction(transaction, onStatement),
+    get em() {
+      if (em === undefined) {
+        em = fork();
+        em.setTransactionContext(transaction);
+      }
+      return em;
+    },
+  };
+  return { open, flush: async () => em?.flush() };
 }
 
 /**
  * Kysely's own transaction, not MikroORM's: that one keeps the connection for ever when it cannot be
- * rolled back because it is lost, and after ten of them there would be none left.
+ * rolled back because it is lost, and after ten of them there would be none left. An entity manager
+ * that is given the transaction runs its statements in it and neither begins nor commits.
  */
 async function runTransaction<T>(
   kysely: Kysely<unknown>,
-  work: (sql: SqlTransaction) => Promise<T>,
-  onStatement: OnStatement | undefined,
+  work: (transaction: OpenTransaction) => Promise<T>,
+  openIn: (transaction: Kysely<unknown>) => ReturnType<typeof openTransaction>,
 ): Promise<T> {
   const refused: { error?: unknown } = {};
   try {
     return await kysely.transaction().execute(async (transaction) => {
       try {
-        return await work(sqlOfTransaction(transaction, onStatement));
+        const { open, flush } = openIn(transaction);
+        const result = await work(open);
+        await flush();
+        return result;
       } catch (error) {
-        refused.error = error;
+        refused.error = fromOrm(error);
         throw error;
       }
     });

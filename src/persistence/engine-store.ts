@@ -1,3 +1,7 @@
+import { ActorSnapshot } from "#entities/actor-snapshot.entity.ts";
+import { Shard } from "#entities/shard.entity.ts";
+import { Strategy } from "#entities/strategy.entity.ts";
+import { Tick } from "#entities/tick.entity.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { EngineStore } from "#ports/store.ts";
 import type { Outbox } from "#ports/work-queue.ts";
@@ -21,6 +25,9 @@ export function createEngineStore(
 }
 
 // Rows that are rewritten every cycle leave their old versions behind; PostgreSQL sees to it itself.
-async function maintain({ kind, sql }: Database): Promise<void> {
-  if (kind === "pglite") await sql.run("vacuum strategies, actor_snapshots, shards, ticks");
+async function maintain({ kind, orm, sql }: Database): Promise<void> {
+  const tables = [Strategy, ActorSnapshot, Shard, Tick].map(
+    (entity) => orm.getMetadata().get<object>(entity).tableName,
+  );
+  if (kind === "pglite") await sql.run(`vacuum ${tables.join(", ")}`);
 }

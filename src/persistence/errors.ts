@@ -1,3 +1,4 @@
+import { DriverException, ValidationError } from "@mikro-orm/core";
 import { DomainError, errorMessage, InvariantError, NotFoundError } from "#domain/errors.ts";
 
 /** What a database error says about itself; message texts are never read. */
@@ -118,6 +119,17 @@ function missingReference(
     return new NotFoundError("STRATEGY_NOT_FOUND", "no such strategy", options);
   }
   return new DomainError("INVALID_INPUT", "the database knows no such reference", options);
+}
+
+/** What a failure of work with entities means; an error that is not the database's or the ORM's stays. */
+export function fromOrm(error: unknown): unknown {
+  if (error instanceof DriverException) return fromDriver(error);
+  // Neither its message nor its cause: they show the entity, which may hold secrets (I13).
+  if (error instanceof ValidationError) {
+    const entity: unknown = error.getEntity()?.constructor.name;
+    return new InvariantError(`an entity cannot be stored as it is: ${String(entity)}`);
+  }
+  return error;
 }
 
 /** PGlite hangs statement and parameters on its errors; parameters may be secrets (I13). */

@@ -41,12 +41,6 @@ async function oneAfterTheOther<T>(
   });
 }
 
-/** Reverts the newest migration; returns its name, or null when there is none left. */
-export async function revertLast(database: Database): Promise<string | null> {
-  const [reverted] = await database.orm.migrator.down();
-  return reverted?.name ?? null;
-}
-
 /** Names of the migrations this database still lacks. */
 export async function pendingMigrations(database: Database): Promise<string[]> {
   const pending = await database.orm.migrator.getPending();

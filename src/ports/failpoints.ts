@@ -66,7 +66,6 @@ export const ORDER_FAILPOINTS = [
 
 export const FAILPOINTS = [...WORK_FAILPOINTS, ...ORDER_FAILPOINTS] as const;
 
-export type WorkFailpoint = (typeof WORK_FAILPOINTS)[number];
 export type Failpoint = (typeof FAILPOINTS)[number];
 
 /** Called each time a failpoint is passed; does nothing in normal life. */

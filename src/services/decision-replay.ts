@@ -20,7 +20,7 @@ import type { Database } from "#persistence/database.ts";
 import { contextBeforeOf } from "#persistence/queries/context-before.ts";
 import { getCycle, strategyOfCycle, type CycleDetail } from "#persistence/queries/cycles.ts";
 import { getDefinitionVersion } from "#persistence/queries/definitions.ts";
-import { getStrategy, type StrategyRecord } from "#persistence/queries/strategies.ts";
+import { getStrategy, type StrategyRecord } from "#persistence/queries/strategy-record.ts";
 import type { EngineStore } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 

@@ -1,7 +1,7 @@
 import type { Definition } from "#domain/definition.ts";
 import type { Decisions } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
 import {
   getDefinition,
   listDefinitions,

@@ -7,7 +7,7 @@ import {
   type Cutoffs,
   type RetentionRequest,
 } from "#domain/retention.ts";
-import { audit } from "#persistence/repositories/audit.ts";
+import { audit } from "#persistence/repositories/audit.repository.ts";
 import type { Database } from "#persistence/database.ts";
 import { takeRetentionLock, type RetentionLock } from "#persistence/hot/retention-lock.ts";
 import * as store from "#persistence/hot/retention.store.ts";
@@ -253,13 +253,13 @@ async function record(
   const { action, actor, keep, keepHourly, report } = entry;
   if (report.dryRun) return;
   const wanted = action === "start" ? { keep: keep ?? "", keepHourly: keepHourly ?? null } : {};
-  await audit(database.sql, [
-    {
+  await database.transactional(async (transaction) => {
+    audit(transaction, {
       actor,
       action: `prune.${action}`,
       subjectType: "history",
       subjectId: "all",
       detail: action === "start" ? wanted : { removed: report.removed },
-    },
-  ]);
+    });
+  });
 }

@@ -1,7 +1,7 @@
 import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
-import { ensureUser, type UserRecord } from "#persistence/repositories/users.store.ts";
+import { ensureUser, type UserRecord } from "#persistence/repositories/users.repository.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";

@@ -12,9 +12,13 @@ import {
   requestStop,
   updateStrategy,
   type ControlOutcome,
-} from "#persistence/repositories/strategy-controls.store.ts";
-import { countStrategies, findStrategy } from "#persistence/queries/strategies.ts";
-import { createStrategies, type NewStrategy } from "#persistence/repositories/strategies.store.ts";
+} from "#persistence/repositories/strategy-controls.repository.ts";
+import { countStrategies } from "#persistence/queries/strategies.ts";
+import { findStrategy } from "#persistence/queries/strategy-record.ts";
+import {
+  createStrategies,
+  type NewStrategy,
+} from "#persistence/repositories/strategies.repository.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";

@@ -17,12 +17,11 @@ import {
 } from "#persistence/queries/portfolio.ts";
 import {
   countStrategies,
-  getStrategy,
   listStrategies,
   type StrategyFilter,
   type StrategyListItem,
-  type StrategyRecord,
 } from "#persistence/queries/strategies.ts";
+import { getStrategy, type StrategyRecord } from "#persistence/queries/strategy-record.ts";
 import { listTrades, type StoredLeg } from "#persistence/queries/trades.ts";
 
 /** Points of an equity curve when nobody says how many. */

@@ -4,7 +4,7 @@ import type { BandsResult, HighLowClose, MACDResult } from "trading-signals";
 // Every function returns its values oldest first; the last belongs to the newest input, and inputs
 // before the indicator is warm have none.
 
-/** Simple moving average. */
+/** Simple moving average. @public for long trends and regimes */
 export function sma(values: readonly number[], period: number): number[] {
   return new SMA(period).updates(values).filter((value) => value !== null);
 }

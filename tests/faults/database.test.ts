@@ -99,7 +99,7 @@ describe.concurrent("a user's stop whose commit got no answer, asked for again",
         closePositions: true,
         reason: "tired",
       };
-      const cut = run.proxy.cutAtCommit(moment, /desired_status = 'stopped'/);
+      const cut = run.proxy.cutAtCommit(moment, /"desired_status" = 'stopped'/);
       const { stop } = run.engine.client.strategies;
       await expect(stop.mutate(request)).rejects.toThrow("the database cannot be reached");
       await cut;

@@ -5,7 +5,7 @@ import { FencedError } from "#domain/errors.ts";
 import { tickIdOf } from "#domain/ids.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { Database } from "#persistence/database.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import type { AnalysisCommit, EngineStore } from "#ports/store.ts";

@@ -4,7 +4,7 @@ import { composeIdOf } from "#domain/ids.ts";
 import type { Database } from "#persistence/database.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
-import { resolveAlert } from "#persistence/repositories/alerts.store.ts";
+import { resolveAlert } from "#persistence/repositories/alerts.repository.ts";
 import { listAlerts } from "#persistence/queries/alerts.ts";
 import { getCycle, listCycles } from "#persistence/queries/cycles.ts";
 import { getDefinition, listDefinitions } from "#persistence/queries/definitions.ts";
@@ -13,10 +13,10 @@ import { strategyPerformance } from "#persistence/queries/performance.ts";
 import { equityCurve, getView, portfolioSummary } from "#persistence/queries/portfolio.ts";
 import {
   countStrategies,
-  getStrategy,
   listStrategies,
   type StrategySort,
 } from "#persistence/queries/strategies.ts";
+import { getStrategy } from "#persistence/queries/strategy-record.ts";
 import { getTick, listTicks } from "#persistence/queries/ticks.ts";
 import { listInstructions, listTrades } from "#persistence/queries/trades.ts";
 import { recordingQueue } from "#support/recording-queue.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createAgentRegistry } from "#agents/registry.ts";
-import { syncRegistries } from "#persistence/repositories/registries.store.ts";
+import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
 import { openTestStore, type TestStore } from "#support/test-store.ts";
 import { listTools } from "#tools/registry.ts";
 

@@ -5,17 +5,17 @@ import type { Database } from "#persistence/database.ts";
 import {
   setDefinitionActive,
   upsertDefinition,
-} from "#persistence/repositories/definitions.store.ts";
+} from "#persistence/repositories/definitions.repository.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
-import { createStrategies, createStrategy } from "#persistence/repositories/strategies.store.ts";
+import { createStrategies } from "#persistence/repositories/strategies.repository.ts";
 import {
   archiveStrategy,
   requestResume,
   requestStop,
   updateStrategy,
-} from "#persistence/repositories/strategy-controls.store.ts";
-import { ensureUser } from "#persistence/repositories/users.store.ts";
+} from "#persistence/repositories/strategy-controls.repository.ts";
+import { ensureUser } from "#persistence/repositories/users.repository.ts";
 import type { EngineStore } from "#ports/store.ts";
 import { type RecordingQueue, recordingQueue } from "#support/recording-queue.ts";
 import { commitOf, definitionContent, envelopeAt, populate } from "#support/store-fixtures.ts";
@@ -106,7 +106,7 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       const { definition, userId } = await populated(4, 3);
       const before = await headsOf(definition.id);
       const request = { definitionId: definition.id, shardSize: 3, actor: userId };
-      await createStrategy(database, { ...request, strategy: newStrategy(userId) });
+      await createStrategies(database, { ...request, strategies: [newStrategy(userId)] });
       expect(await sizesOf(definition.id)).toEqual([3, 2]);
       const after = await headsOf(definition.id);
       expect(after.map(({ rosterVersion }) => rosterVersion)).toEqual(
@@ -119,7 +119,7 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
       const request = { definitionId: definition.id, shardSize: 3, actor: userId };
       await Promise.all(
         Array.from({ length: 8 }, () =>
-          createStrategy(database, { ...request, strategy: newStrategy(userId) }),
+          createStrategies(database, { ...request, strategies: [newStrategy(userId)] }),
         ),
       );
       expect(await sizesOf(definition.id)).toEqual([3, 3, 3]);
@@ -147,13 +147,13 @@ describe.each(storeKinds)("the strategies' store on %s", (kind) => {
 
     test("is refused for an unknown and for an inactive definition", async () => {
       const { definition, userId } = await populated(0);
-      const request = { shardSize: 3, actor: userId, strategy: newStrategy(userId) };
+      const request = { shardSize: 3, actor: userId, strategies: [newStrategy(userId)] };
       await expect(
-        createStrategy(database, { ...request, definitionId: randomUUID() }),
+        createStrategies(database, { ...request, definitionId: randomUUID() }),
       ).rejects.toMatchObject({ code: "DEFINITION_NOT_FOUND" });
       const definitionId = definition.id;
       await setDefinitionActive(database, { definitionId, isActive: false, actor: userId });
-      await expect(createStrategy(database, { ...request, definitionId })).rejects.toMatchObject({
+      await expect(createStrategies(database, { ...request, definitionId })).rejects.toMatchObject({
         code: "DEFINITION_INACTIVE",
       });
     });

@@ -16,7 +16,7 @@ import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import type { StoredMachine } from "#machines/registry.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";

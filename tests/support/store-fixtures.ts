@@ -5,9 +5,9 @@ import { clientOrderIdOf, composeIdOf, instructionIdOf, tradeIdOf } from "#domai
 import type { Holding, Ledger, PortfolioView, TradeLeg } from "#domain/portfolio.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { Database } from "#persistence/database.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
-import { createStrategies } from "#persistence/repositories/strategies.store.ts";
-import { ensureUser } from "#persistence/repositories/users.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
+import { createStrategies } from "#persistence/repositories/strategies.repository.ts";
+import { ensureUser } from "#persistence/repositories/users.repository.ts";
 import type { MemberWrite, ShardCommit } from "#ports/store.ts";
 import { recordingClaim } from "./recording-queue.ts";
 

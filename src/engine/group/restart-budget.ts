@@ -18,8 +18,4 @@ export class RestartBudget {
     this.#restarts.set(strategyId, recent);
     return true;
   }
-
-  forget(strategyId: string): void {
-    this.#restarts.delete(strategyId);
-  }
 }

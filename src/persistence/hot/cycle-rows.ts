@@ -7,7 +7,6 @@ import {
   holdings,
   instructions,
   snapshots,
-  type Stored,
   strategies,
   views,
 } from "./cycle-batches.ts";
@@ -58,9 +57,6 @@ const updateSnapshots = (first: number) => `
   from ${snapshots.rows(first)}
   where s.strategy_id = r.strategy_id and s.seq < r.seq`;
 
-/** The first snapshot of new strategies. */
-export const insertSnapshots = snapshots.insertInto("actor_snapshots");
-
 const order = [strategies, snapshots, cycles, instructions, details, views, holdings];
 
 /** The number of the batch's first parameter, all batches being given one after the other. */
@@ -98,6 +94,8 @@ export function answersParams(writes: readonly MemberWrite[]): string[] | null {
   return answered.length === 0 ? null : answers.params(answered);
 }
 
+export const statements = { storeMembers, updateInstructions };
+
 /** @throws RangeError, TypeError when a value cannot be stored. */
 export function membersParams(writes: readonly MemberWrite[]): string[] {
   const recorded = writes.flatMap((write) => write.cycle ?? []);
@@ -110,11 +108,6 @@ export function membersParams(writes: readonly MemberWrite[]): string[] {
     ...views.params(recorded),
     ...holdings.params(recorded.flatMap(holdingsOf)),
   ];
-}
-
-/** Parameters of `insertSnapshots`. */
-export function snapshotParams(first: readonly Stored[]): string[] {
-  return snapshots.params(first);
 }
 
 const instructionsOf = (cycle: Cycle) =>

@@ -10,6 +10,8 @@ const figures = `
   from strategies s join actor_snapshots a on a.strategy_id = s.id
   where s.shard_id = any($1::uuid[]) and s.archived_at is null`;
 
+export const statements = { figures };
+
 /** What is publicly known of strategies, as their newest commits left it. */
 export function createFiguresStore({ sql }: Database): Pick<EngineStore, "figures"> {
   return {

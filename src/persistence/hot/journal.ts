@@ -1,7 +1,7 @@
 import { FencedError } from "#domain/errors.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { Journal, MemberWrite, ShardCommit, ShardCommitResult } from "#ports/store.ts";
-import { raiseAlerts } from "#persistence/repositories/alerts.store.ts";
+import { raiseAlerts } from "#persistence/repositories/alerts.repository.ts";
 import type { Database } from "#persistence/database.ts";
 import { writeMembers } from "./member-writes.ts";
 import { number } from "#persistence/rows.ts";
@@ -26,6 +26,8 @@ const correctCounts = `
   update shards set
     settled_cycles = settled_cycles + $3::int, settled_failures = settled_failures + $4::int
   where id = $1 and fanned_tick_id = $2`;
+
+export const statements = { moveVersion, correctCounts };
 
 interface Counts {
   cycles: number;

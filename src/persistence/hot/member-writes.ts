@@ -30,6 +30,8 @@ const storedMember = `
   from strategies s join actor_snapshots a on a.strategy_id = s.id
   where s.id = $1`;
 
+export const statements = { sameCycle, storedMember };
+
 /**
  * Writes all members' parts inside the open transaction. What the database refuses is halved until
  * the culprit stands alone; its siblings are stored as if it were not there (I6). Only errors of

@@ -177,6 +177,17 @@ const removeTicks = `
     (select count(*)::int from agent_runs) as agent_runs
   from stretch o`;
 
+export const statements = {
+  definitions,
+  strategies,
+  countCycles,
+  removeCycles,
+  removeTicks,
+  countEver: "select count(*)::int as n from strategies",
+  sizes: `
+    select ${HISTORY_TABLES.map((table) => `pg_total_relation_size('${table}') as ${table}`).join(", ")}`,
+};
+
 /** Templates that have a closed tick to count back from. */
 export async function agingDefinitions({ sql }: Database): Promise<AgingDefinition[]> {
   return (await sql.rows(definitions)).map((row) => ({
@@ -199,7 +210,7 @@ export async function agingStrategies(
 }
 
 export async function countStrategiesEver({ sql }: Database): Promise<number> {
-  const [row = {}] = await sql.rows("select count(*)::int as n from strategies");
+  const [row = {}] = await sql.rows(statements.countEver);
   return number(row, "n");
 }
 
@@ -243,9 +254,7 @@ export async function removeUnusedTicks(
 
 /** Bytes of each table with its indexes. */
 export async function tableSizes({ sql }: Database): Promise<TableSizes> {
-  const [row = {}] = await sql.rows(
-    `select ${HISTORY_TABLES.map((table) => `pg_total_relation_size('${table}') as ${table}`).join(", ")}`,
-  );
+  const [row = {}] = await sql.rows(statements.sizes);
   const sizes = HISTORY_TABLES.map((table) => [table, number(row, table)] as const);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one entry per table of the list
   return Object.fromEntries(sizes) as TableSizes;

@@ -1,6 +1,6 @@
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
-import { raiseAlerts } from "#persistence/repositories/alerts.store.ts";
+import { raiseAlerts } from "#persistence/repositories/alerts.repository.ts";
 import type { Database } from "#persistence/database.ts";
 import { flag, json, number, oneOf, text, textOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
@@ -19,38 +19,40 @@ export const stopForError = `
     updated_at = now()
   where id = $1`;
 
+/** The columns `envelopeOf` reads, of `actor_snapshots` under the alias `a`. */
+export const envelopeColumns = "a.machine, a.version, a.value, a.hash, a.snapshot";
+
 const headColumns = "id, definition_id, version, roster_version, fanned_tick_id";
+
+export const statements = {
+  stopForError,
+  head: `select ${headColumns} from shards where id = $1`,
+  heads: `select ${headColumns} from shards order by definition_id, number`,
+  members: `
+    select id, desired_status, stop_command_id, stop_close_positions, stop_request_reason,
+      instance_params, params_version, state
+    from strategies where shard_id = $1 and archived_at is null order by created_at, id`,
+  actors: `
+    select a.strategy_id, a.seq, ${envelopeColumns} from actor_snapshots a
+    where a.strategy_id = any($1::uuid[])`,
+};
 
 /** Shards, their members and the members' actors. */
 export function createShardStore(database: Database): ShardStore {
   const { sql } = database;
   return {
     async shardHead(shardId) {
-      const [row] = await sql.rows(`select ${headColumns} from shards where id = $1`, [shardId]);
+      const [row] = await sql.rows(statements.head, [shardId]);
       return row === undefined ? null : headOf(row);
     },
     async shardHeads() {
-      const rows = await sql.rows(
-        `select ${headColumns} from shards order by definition_id, number`,
-      );
-      return rows.map(headOf);
+      return (await sql.rows(statements.heads)).map(headOf);
     },
     async members(shardId) {
-      const rows = await sql.rows(
-        `select id, desired_status, stop_command_id, stop_close_positions, stop_request_reason,
-           instance_params, params_version, state
-         from strategies where shard_id = $1 and archived_at is null order by created_at, id`,
-        [shardId],
-      );
-      return rows.map(memberOf);
+      return (await sql.rows(statements.members, [shardId])).map(memberOf);
     },
     async actors(strategyIds) {
-      const rows = await sql.rows(
-        `select a.strategy_id, a.seq, ${envelopeColumns} from actor_snapshots a
-         where a.strategy_id = any($1::uuid[])`,
-        [strategyIds],
-      );
-      return rows.map(actorOf);
+      return (await sql.rows(statements.actors, [strategyIds])).map(actorOf);
     },
     isolate: (strategyId, detail) =>
       database.transactional(async (tx) => {
@@ -70,9 +72,6 @@ export function createShardStore(database: Database): ShardStore {
     raiseAlert: (alert) => raiseAlerts(sql, [alert]),
   };
 }
-
-/** The columns `envelopeOf` reads, of `actor_snapshots` under the alias `a`. */
-export const envelopeColumns = "a.machine, a.version, a.value, a.hash, a.snapshot";
 
 export function envelopeOf(row: Row): SnapshotEnvelope {
   return {

@@ -1,5 +1,5 @@
 import type { AgentOutput } from "#domain/analysis.ts";
-import { FencedError, InvariantError, NotFoundError } from "#domain/errors.ts";
+import { FencedError, InvariantError } from "#domain/errors.ts";
 import { agentRunIdOf, tickIdOf } from "#domain/ids.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type {
@@ -14,6 +14,7 @@ import type { Outbox } from "#ports/work-queue.ts";
 import { batchOf, instant } from "./batch.ts";
 import type { Database } from "#persistence/database.ts";
 import { definitionColumns, definitionOf } from "#persistence/repositories/definition-row.ts";
+import { readDefinition } from "#persistence/repositories/definitions.repository.ts";
 import {
   flag,
   json,
@@ -166,6 +167,46 @@ const agentRuns = batchOf({
   duration_ms: "float8",
 });
 
+const outputColumns =
+  "agent, status, signal, confidence, score, reasoning, data, provenance, reason, duration_ms";
+
+export const statements = {
+  scheduledDefinitions,
+  insertPending,
+  insertSkipped,
+  fanOut,
+  startTick,
+  complete,
+  timeOut,
+  lockOverdue,
+  withdraw,
+  giveUpAnalysis,
+  renewDeadlines,
+  shortenDeadlines,
+  insertAgentRuns: agentRuns.insertInto("agent_runs"),
+  pendingTick: `
+    select ${tickColumns}, to_jsonb(d) as definition
+    from ticks t join strategy_definitions d on d.id = t.definition_id
+    where t.id = $1 and t.status = 'pending'`,
+  // What `definitionOf` reads of `to_jsonb(d)`, which takes any columns.
+  definitionOfTick: `select ${definitionColumns} from strategy_definitions d`,
+  failTick: `
+    update ticks set status = 'failed', error = $2, closed_at = now(), updated_at = now()
+    where id = $1 and status = 'pending'`,
+  tickStatus: `
+    select status, status = 'running' and deadline <= now() as is_overdue from ticks where id = $1`,
+  openTicks: `
+    select ${tickColumns} from ticks t where t.status in ('pending', 'running')
+    order by t.scheduled_for, t.id`,
+  // The definition as it was when the tick was analysed: an edit since then waits for the next.
+  tickInput: `
+    select ${tickColumns}, t.market_snapshot, v.content as definition
+    from ticks t join definition_versions v
+      on v.definition_id = t.definition_id and v.version = t.definition_version
+    where t.id = $1 and t.market_snapshot is not null`,
+  outputs: `select ${outputColumns} from agent_runs where tick_id = $1 order by agent`,
+};
+
 /** Ticks from proposal to close. */
 export function createTickStore(
   database: Database,
@@ -177,23 +218,13 @@ export function createTickStore(
     async scheduledDefinitions() {
       return (await sql.rows(scheduledDefinitions)).map(scheduledOf);
     },
-    async definition(definitionId) {
-      const statement = `select ${definitionColumns} from strategy_definitions d where d.id = $1`;
-      const [row] = await sql.rows(statement, [definitionId]);
-      if (row !== undefined) return definitionOf(row);
-      throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
-    },
+    definition: (definitionId) => readDefinition(database, definitionId),
     proposeTick: (definitionId, scheduledFor, { waits } = { waits: false }) =>
       database.transactional((tx) =>
         propose({ tx, queue, failpoint }, { definitionId, scheduledFor, waits }),
       ),
     async pendingTick(tickId) {
-      const [row] = await sql.rows(
-        `select ${tickColumns}, to_jsonb(d) as definition
-         from ticks t join strategy_definitions d on d.id = t.definition_id
-         where t.id = $1 and t.status = 'pending'`,
-        [tickId],
-      );
+      const [row] = await sql.rows(statements.pendingTick, [tickId]);
       if (row === undefined) return null;
       return { tick: tickOf(row), definition: definitionOf(json<Row>(row, "definition")) };
     },
@@ -202,19 +233,12 @@ export function createTickStore(
     failTick: (claim, tickId, error) =>
       database.transactional(async (tx) => {
         await claim.settle(tx.transaction);
-        await tx.run(
-          `update ticks set status = 'failed', error = $2, closed_at = now(), updated_at = now()
-           where id = $1 and status = 'pending'`,
-          [tickId, JSON.stringify(error)],
-        );
+        await tx.run(statements.failTick, [tickId, JSON.stringify(error)]);
       }),
     tickInput: (tickId) => readTickInput(sql, tickId),
     async closeTick(tickId) {
       await sql.run(complete, [tickId]);
-      const [row] = await sql.rows(
-        "select status, status = 'running' and deadline <= now() as is_overdue from ticks where id = $1",
-        [tickId],
-      );
+      const [row] = await sql.rows(statements.tickStatus, [tickId]);
       if (row === undefined) return null;
       if (!flag(row, "is_overdue")) return oneOf<TickStatus>(row, "status");
       return database.transactional((tx) => closeOverdue(tx, tickId));
@@ -230,11 +254,7 @@ export function createTickStore(
       await sql.run(shortenDeadlines, [deadlineMs]);
     },
     async openTicks() {
-      const rows = await sql.rows(
-        `select ${tickColumns} from ticks t where t.status in ('pending', 'running')
-         order by t.scheduled_for, t.id`,
-      );
-      return rows.map(tickOf);
+      return (await sql.rows(statements.openTicks)).map(tickOf);
     },
   };
 }
@@ -244,7 +264,7 @@ export function createTickStore(
 async function closeOverdue(tx: SqlTransaction, tickId: string): Promise<TickStatus> {
   await tx.rows(lockOverdue, [tickId]);
   await tx.run(timeOut, [tickId]);
-  const [row] = await tx.rows("select status from ticks where id = $1", [tickId]);
+  const [row] = await tx.rows(statements.tickStatus, [tickId]);
   if (row === undefined) throw new InvariantError(`tick ${tickId} is gone while it is closed`);
   const status = oneOf<TickStatus>(row, "status");
   if (status === "timed_out") await tx.run(withdraw, [tickId]);
@@ -294,7 +314,7 @@ async function commitAnalysis(
   ]);
   if (started === 0) throw new FencedError(`tick ${tick.id} is no longer pending`);
   const runs = outputs.map((output) => agentRunRow(tick.id, output));
-  await tx.run(agentRuns.insertInto("agent_runs"), agentRuns.params(runs));
+  await tx.run(statements.insertAgentRuns, agentRuns.params(runs));
   failpoint("tick.in-commit.agent-runs-written");
   const messages = shardIds.map((key) => ({ key, body: { kind: "tick", tickId: tick.id } }));
   if (messages.length > 0) await queue.send("shards", messages, tx.transaction);
@@ -303,20 +323,9 @@ async function commitAnalysis(
 }
 
 async function readTickInput(sql: Sql, tickId: string): Promise<TickInput | null> {
-  // The definition as it was when the tick was analysed: an edit since then waits for the next.
-  const [row] = await sql.rows(
-    `select ${tickColumns}, t.market_snapshot, v.content as definition
-     from ticks t join definition_versions v
-       on v.definition_id = t.definition_id and v.version = t.definition_version
-     where t.id = $1 and t.market_snapshot is not null`,
-    [tickId],
-  );
+  const [row] = await sql.rows(statements.tickInput, [tickId]);
   if (row === undefined) return null;
-  const runs = await sql.rows(
-    `select agent, status, signal, confidence, score, reasoning, data, provenance, reason, duration_ms
-     from agent_runs where tick_id = $1 order by agent`,
-    [tickId],
-  );
+  const runs = await sql.rows(statements.outputs, [tickId]);
   const outputs = runs.map(agentOutputOf);
   return {
     tick: tickOf(row),

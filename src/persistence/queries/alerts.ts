@@ -22,24 +22,32 @@ export interface AlertRecord {
   resolvedBy: string | null;
 }
 
-/** Newest first. */
+export const statements = {
+  list: `
+    select a.id, a.kind, a.severity, a.subject, a.strategy_id, a.message, a.detail, a.occurrences,
+      ${ms("a.first_seen_at")} as first_seen_at, ${ms("a.last_seen_at")} as last_seen_at,
+      ${ms("a.resolved_at")} as resolved_at, a.resolved_by, a.first_seen_at::text as sort_key
+    from alerts a
+    where ($2::boolean is not true or a.resolved_at is null)
+      and ($3::uuid is null or a.strategy_id = $3::uuid)
+      and ($4::timestamptz is null or (a.first_seen_at, a.id) < ($4::timestamptz, $5::uuid))
+    order by a.first_seen_at desc, a.id desc limit $1`,
+};
+
+/** Newest first. @public for the alerts of the API */
 export async function listAlerts(
   { sql }: Database,
   request: PageRequest & { openOnly?: boolean; strategyId?: string } = {},
 ): Promise<Page<AlertRecord>> {
   const limit = limitOf(request);
   const [at = null, id = null] = keyOf(request, "text") ?? [];
-  const rows = await sql.rows(
-    `select a.id, a.kind, a.severity, a.subject, a.strategy_id, a.message, a.detail, a.occurrences,
-       ${ms("a.first_seen_at")} as first_seen_at, ${ms("a.last_seen_at")} as last_seen_at,
-       ${ms("a.resolved_at")} as resolved_at, a.resolved_by, a.first_seen_at::text as sort_key
-     from alerts a
-     where ($2::boolean is not true or a.resolved_at is null)
-       and ($3::uuid is null or a.strategy_id = $3::uuid)
-       and ($4::timestamptz is null or (a.first_seen_at, a.id) < ($4::timestamptz, $5::uuid))
-     order by a.first_seen_at desc, a.id desc limit $1`,
-    [limit + 1, request.openOnly ?? false, request.strategyId ?? null, at, id],
-  );
+  const rows = await sql.rows(statements.list, [
+    limit + 1,
+    request.openOnly ?? false,
+    request.strategyId ?? null,
+    at,
+    id,
+  ]);
   return pageOf(rows, limit, {
     item: recordOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],

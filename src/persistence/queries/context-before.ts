@@ -46,16 +46,18 @@ export const contextBefore = `
     'protections', coalesce((${protections}), '[]'),
     'lastTickFor', (${lastTickFor})))`;
 
+export const statements = {
+  contextBefore: `
+    select ${contextBefore} as context from strategy_compose_cycles c
+    where c.strategy_id = $1 and c.cycle_index = $2`,
+};
+
 /** What a stored cycle found when it began; all of it in one look, whatever is removed meanwhile. */
 export async function contextBeforeOf(
   { sql }: Database,
   strategyId: string,
   cycleIndex: number,
 ): Promise<ContextBefore> {
-  const [row = {}] = await sql.rows(
-    `select ${contextBefore} as context from strategy_compose_cycles c
-     where c.strategy_id = $1 and c.cycle_index = $2`,
-    [strategyId, cycleIndex],
-  );
+  const [row = {}] = await sql.rows(statements.contextBefore, [strategyId, cycleIndex]);
   return json(row, "context");
 }

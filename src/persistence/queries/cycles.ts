@@ -56,6 +56,30 @@ const source = `
   from strategy_compose_cycles c
   join strategy_portfolio_views v using (strategy_id, cycle_index)`;
 
+export const statements = {
+  list: `
+    select ${columns} ${source}
+    where c.strategy_id = $1 and ($2::int is null or c.cycle_index < $2::int)
+    order by c.cycle_index desc limit $3`,
+  // Asked strategy by strategy, for which there is an index.
+  strategyOfCycle: `
+    select s.id from strategies s
+    join strategy_compose_cycles c on c.strategy_id = s.id and c.compose_id = $1`,
+  cycle: `
+    select ${columns}, p.params ${source}
+    left join strategy_param_versions p
+      on p.strategy_id = c.strategy_id and p.version = c.params_version
+    where c.strategy_id = $1 and c.compose_id = $2`,
+  instructions: `
+    select ${instructionColumns} from strategy_instructions i
+    where i.strategy_id = $1 and i.cycle_index = any($2::int[])
+    order by i.cycle_index, i.position`,
+  legs: `
+    select ${legColumns} from strategy_details l
+    where l.strategy_id = $1 and l.cycle_index = any($2::int[])
+    order by l.cycle_index, l.position`,
+};
+
 /** A strategy's cycles, newest first, in three statements whatever the page. */
 export async function listCycles(
   { sql }: Database,
@@ -64,12 +88,7 @@ export async function listCycles(
 ): Promise<Page<CycleRecord>> {
   const limit = limitOf(request);
   const [before = null] = keyOf(request, "numbers") ?? [];
-  const rows = await sql.rows(
-    `select ${columns} ${source}
-     where c.strategy_id = $1 and ($2::int is null or c.cycle_index < $2::int)
-     order by c.cycle_index desc limit $3`,
-    [strategyId, before, limit + 1],
-  );
+  const rows = await sql.rows(statements.list, [strategyId, before, limit + 1]);
   const children = await childrenOf(sql, strategyId, rows.slice(0, limit));
   return pageOf(rows, limit, {
     item: (row) => cycleOf(row, children),
@@ -77,16 +96,9 @@ export async function listCycles(
   });
 }
 
-/**
- * Whose cycle it is. Asked strategy by strategy, for which there is an index.
- * @throws NotFoundError CYCLE_NOT_FOUND
- */
+/** Whose cycle it is. @throws NotFoundError CYCLE_NOT_FOUND */
 export async function strategyOfCycle({ sql }: Database, composeId: string): Promise<string> {
-  const [row] = await sql.rows(
-    `select s.id from strategies s
-     join strategy_compose_cycles c on c.strategy_id = s.id and c.compose_id = $1`,
-    [composeId],
-  );
+  const [row] = await sql.rows(statements.strategyOfCycle, [composeId]);
   if (row !== undefined) return text(row, "id");
   throw new NotFoundError("CYCLE_NOT_FOUND", `no cycle ${composeId}`);
 }
@@ -98,13 +110,7 @@ export async function getCycle(
   composeId: string,
 ): Promise<CycleDetail> {
   const { sql } = database;
-  const [row] = await sql.rows(
-    `select ${columns}, p.params ${source}
-     left join strategy_param_versions p
-       on p.strategy_id = c.strategy_id and p.version = c.params_version
-     where c.strategy_id = $1 and c.compose_id = $2`,
-    [strategyId, composeId],
-  );
+  const [row] = await sql.rows(statements.cycle, [strategyId, composeId]);
   if (row === undefined) throw new NotFoundError("CYCLE_NOT_FOUND", `no cycle ${composeId}`);
   const children = await childrenOf(sql, strategyId, [row]);
   const cycle = cycleOf(row, children);
@@ -119,18 +125,8 @@ interface Children {
 
 async function childrenOf(sql: Sql, strategyId: string, rows: readonly Row[]): Promise<Children> {
   const params = [strategyId, rows.map((row) => number(row, "cycle_index"))];
-  const instructions = await sql.rows(
-    `select ${instructionColumns} from strategy_instructions i
-     where i.strategy_id = $1 and i.cycle_index = any($2::int[])
-     order by i.cycle_index, i.position`,
-    params,
-  );
-  const legs = await sql.rows(
-    `select ${legColumns} from strategy_details l
-     where l.strategy_id = $1 and l.cycle_index = any($2::int[])
-     order by l.cycle_index, l.position`,
-    params,
-  );
+  const instructions = await sql.rows(statements.instructions, params);
+  const legs = await sql.rows(statements.legs, params);
   return {
     instructions: Map.groupBy(instructions.map(instructionOf), ({ cycleIndex }) => cycleIndex),
     legs: Map.groupBy(legs.map(legOf), ({ cycleIndex }) => cycleIndex),

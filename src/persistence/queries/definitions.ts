@@ -1,8 +1,18 @@
+import type { SqlEntityManager } from "@mikro-orm/postgresql";
 import type { Definition } from "#domain/definition.ts";
 import { NotFoundError } from "#domain/errors.ts";
+import { isUuid } from "#domain/ids.ts";
+import { DefinitionVersion } from "#entities/definition-version.entity.ts";
+import { StrategyDefinition } from "#entities/strategy-definition.entity.ts";
+import { Strategy } from "#entities/strategy.entity.ts";
+import { Tick } from "#entities/tick.entity.ts";
 import type { Database } from "#persistence/database.ts";
-import { definitionColumns, definitionOf } from "#persistence/repositories/definition-row.ts";
-import { json, ms, number, numberOrNull } from "#persistence/rows.ts";
+import {
+  definitionColumns,
+  definitionOf,
+  definitionOfEntity,
+} from "#persistence/repositories/definition-row.ts";
+import { ms, number, numberOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
 
 export interface DefinitionRecord extends Definition {
@@ -30,32 +40,53 @@ const select = `
     order by t.scheduled_for desc limit 1
   ) l on true`;
 
+export const statements = { list: `${select} order by d.name` };
+
 /** All definitions by name; there are few. */
 export async function listDefinitions({ sql }: Database): Promise<DefinitionRecord[]> {
-  return (await sql.rows(`${select} order by d.name`)).map(recordOf);
+  return (await sql.rows(statements.list)).map(recordOf);
 }
 
 /** By id or by name. @throws NotFoundError DEFINITION_NOT_FOUND */
 export async function getDefinition(
-  { sql }: Database,
+  database: Database,
   idOrName: string,
 ): Promise<DefinitionRecord> {
-  const [row] = await sql.rows(`${select} where d.id::text = $1 or d.name = $1`, [idOrName]);
-  if (row !== undefined) return recordOf(row);
+  const found = await database.read(async (em) => {
+    const byName = { name: idOrName };
+    const where = isUuid(idOrName) ? { $or: [{ id: idOrName }, byName] } : byName;
+    const definition = await em.findOne(StrategyDefinition, where);
+    return definition === null ? null : withCounts(em, definition);
+  });
+  if (found !== null) return found;
   throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${idOrName}`);
 }
 
 /** As it was at that version; null when that is not stored. */
 export async function getDefinitionVersion(
-  { sql }: Database,
+  database: Database,
   definitionId: string,
   version: number,
 ): Promise<Definition | null> {
-  const [row] = await sql.rows(
-    "select content from definition_versions where definition_id = $1 and version = $2",
-    [definitionId, version],
+  const stored = await database.read((em) =>
+    em.findOne(DefinitionVersion, { definition: definitionId, version }),
   );
-  return row === undefined ? null : json(row, "content");
+  return stored?.content ?? null;
+}
+
+async function withCounts(
+  em: SqlEntityManager,
+  definition: StrategyDefinition,
+): Promise<DefinitionRecord> {
+  const listed = { strategyDefinition: definition, archivedAt: null };
+  const newest = { orderBy: { scheduledFor: "desc" }, fields: ["scheduledFor"] } as const;
+  const tick = await em.findOne(Tick, { definition }, newest);
+  return {
+    ...definitionOfEntity(definition),
+    strategies: await em.count(Strategy, listed),
+    running: await em.count(Strategy, { ...listed, desiredStatus: "running" }),
+    lastTickFor: tick?.scheduledFor.getTime() ?? null,
+  };
 }
 
 function recordOf(row: Row): DefinitionRecord {

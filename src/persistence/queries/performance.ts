@@ -2,7 +2,7 @@ import type { EquityPoint } from "#domain/equity-curve.ts";
 import { type Performance, performanceOf } from "#domain/performance.ts";
 import type { Database } from "#persistence/database.ts";
 import { ms, number, plain, text } from "#persistence/rows.ts";
-import { getStrategy, type StrategyRecord } from "./strategies.ts";
+import { getStrategy, type StrategyRecord } from "./strategy-record.ts";
 
 export interface StrategyPerformance {
   strategy: StrategyRecord;
@@ -15,23 +15,24 @@ export interface StrategyPerformance {
   to: number | null;
 }
 
+export const statements = {
+  views: `
+    select ${ms("snapshot_ts")} as at, ${plain("total_value")} as equity,
+      ${plain("gross_exposure")} as gross_exposure
+    from strategy_portfolio_views where strategy_id = $1 order by cycle_index`,
+  results: `
+    select ${plain("realized_pnl")} as realized_pnl from strategy_details
+    where strategy_id = $1 and kind = 'close' order by cycle_index, position`,
+};
+
 /** Performance over a strategy's whole history. @throws NotFoundError STRATEGY_NOT_FOUND */
 export async function strategyPerformance(
   database: Database,
   strategyId: string,
 ): Promise<StrategyPerformance> {
   const strategy = await getStrategy(database, strategyId);
-  const views = await database.sql.rows(
-    `select ${ms("snapshot_ts")} as at, ${plain("total_value")} as equity,
-       ${plain("gross_exposure")} as gross_exposure
-     from strategy_portfolio_views where strategy_id = $1 order by cycle_index`,
-    [strategyId],
-  );
-  const results = await database.sql.rows(
-    `select ${plain("realized_pnl")} as realized_pnl from strategy_details
-     where strategy_id = $1 and kind = 'close' order by cycle_index, position`,
-    [strategyId],
-  );
+  const views = await database.sql.rows(statements.views, [strategyId]);
+  const results = await database.sql.rows(statements.results, [strategyId]);
   const points = views.map((row) => ({
     at: number(row, "at"),
     equity: text(row, "equity"),

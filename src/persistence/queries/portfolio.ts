@@ -51,6 +51,36 @@ const holdings = `
     ${plain("h.liquidation_price")} as liquidation_price
   from strategy_holdings h where h.strategy_id = $1 and h.cycle_index = $2 order by h.symbol`;
 
+export const statements = {
+  holdings,
+  view: `
+    select ${viewColumns} from strategy_portfolio_views v
+    where v.strategy_id = $1 and v.cycle_index <= coalesce($2::int, 2147483647)
+    order by v.cycle_index desc limit 1`,
+  summary: `
+    select ${ms("v.snapshot_ts")} as at, ${plain("s.initial_balance")} as initial_balance,
+      ${plain("s.current_balance")} as cash, ${plain("s.total_value")} as total_value,
+      ${plain("s.total_pnl")} as total_pnl,
+      ${plain("round(s.total_pnl / s.initial_balance, 18)")} as return_fraction,
+      ${plain("s.realized_pnl")} as realized_pnl, ${plain("s.unrealized_pnl")} as unrealized_pnl,
+      ${plain("coalesce(v.gross_exposure, 0)")} as gross_exposure,
+      ${plain("coalesce(v.net_exposure, 0)")} as net_exposure,
+      ${plain("coalesce(v.buying_power, s.current_balance)")} as buying_power
+    from strategies s left join strategy_portfolio_views v
+      on v.strategy_id = s.id and v.cycle_index = s.cycle_index
+    where s.id = $1`,
+  curves: `
+    with numbered as (
+      select v.*, case when $2::int is null then v.cycle_index
+        else ntile($2::int) over (partition by v.strategy_id order by v.cycle_index) end as bucket
+      from strategy_portfolio_views v where v.strategy_id = any($1::uuid[])
+    )
+    select distinct on (v.strategy_id, v.bucket) v.strategy_id, v.cycle_index,
+      ${ms("v.snapshot_ts")} as at, ${plain("v.total_value")} as total_value,
+      ${plain("v.cash")} as cash, ${plain("v.gross_exposure")} as gross_exposure
+    from numbered v order by v.strategy_id, v.bucket, v.cycle_index desc`,
+};
+
 /**
  * The portfolio as of the newest cycle, or of the one asked for; null before the first. What a view
  * holds is what hangs on that view: nothing of an older one shines through.
@@ -60,12 +90,7 @@ export async function getView(
   strategyId: string,
   cycleIndex?: number,
 ): Promise<StoredView | null> {
-  const [row] = await sql.rows(
-    `select ${viewColumns} from strategy_portfolio_views v
-     where v.strategy_id = $1 and v.cycle_index <= coalesce($2::int, 2147483647)
-     order by v.cycle_index desc limit 1`,
-    [strategyId, cycleIndex ?? null],
-  );
+  const [row] = await sql.rows(statements.view, [strategyId, cycleIndex ?? null]);
   return row === undefined ? null : withHoldings(sql, strategyId, row);
 }
 
@@ -74,20 +99,7 @@ export async function portfolioSummary(
   { sql }: Database,
   strategyId: string,
 ): Promise<PortfolioSummary> {
-  const [row] = await sql.rows(
-    `select ${ms("v.snapshot_ts")} as at, ${plain("s.initial_balance")} as initial_balance,
-       ${plain("s.current_balance")} as cash, ${plain("s.total_value")} as total_value,
-       ${plain("s.total_pnl")} as total_pnl,
-       ${plain("round(s.total_pnl / s.initial_balance, 18)")} as return_fraction,
-       ${plain("s.realized_pnl")} as realized_pnl, ${plain("s.unrealized_pnl")} as unrealized_pnl,
-       ${plain("coalesce(v.gross_exposure, 0)")} as gross_exposure,
-       ${plain("coalesce(v.net_exposure, 0)")} as net_exposure,
-       ${plain("coalesce(v.buying_power, s.current_balance)")} as buying_power
-     from strategies s left join strategy_portfolio_views v
-       on v.strategy_id = s.id and v.cycle_index = s.cycle_index
-     where s.id = $1`,
-    [strategyId],
-  );
+  const [row] = await sql.rows(statements.summary, [strategyId]);
   if (row === undefined) {
     throw new NotFoundError("STRATEGY_NOT_FOUND", `no strategy ${strategyId}`);
   }
@@ -116,18 +128,7 @@ export async function equityCurves(
   strategyIds: readonly string[],
   { buckets }: { buckets?: number } = {},
 ): Promise<Map<string, EquityCurvePoint[]>> {
-  const rows = await sql.rows(
-    `with numbered as (
-       select v.*, case when $2::int is null then v.cycle_index
-         else ntile($2::int) over (partition by v.strategy_id order by v.cycle_index) end as bucket
-       from strategy_portfolio_views v where v.strategy_id = any($1::uuid[])
-     )
-     select distinct on (v.strategy_id, v.bucket) v.strategy_id, v.cycle_index,
-       ${ms("v.snapshot_ts")} as at, ${plain("v.total_value")} as total_value,
-       ${plain("v.cash")} as cash, ${plain("v.gross_exposure")} as gross_exposure
-     from numbered v order by v.strategy_id, v.bucket, v.cycle_index desc`,
-    [strategyIds, buckets ?? null],
-  );
+  const rows = await sql.rows(statements.curves, [strategyIds, buckets ?? null]);
   const curves = new Map(strategyIds.map((id): [string, EquityCurvePoint[]] => [id, []]));
   for (const row of rows) {
     curves.get(text(row, "strategy_id"))?.push({
@@ -152,7 +153,7 @@ export async function equityCurve(
 
 async function withHoldings(sql: Sql, strategyId: string, row: Row): Promise<StoredView> {
   const cycleIndex = number(row, "cycle_index");
-  const held = await sql.rows(holdings, [strategyId, cycleIndex]);
+  const held = await sql.rows(statements.holdings, [strategyId, cycleIndex]);
   return {
     cycleIndex,
     at: number(row, "at"),

@@ -1,6 +1,4 @@
 import type { DecimalString } from "#domain/decimal.ts";
-import { NotFoundError } from "#domain/errors.ts";
-import type { JsonObject } from "#domain/json.ts";
 import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
 import type { TradingMode } from "#domain/trading.ts";
 import type { RiskLevel, StrategyStatus } from "#entities/strategy.entity.ts";
@@ -58,21 +56,6 @@ export interface StrategyListItem {
   createdAt: number;
 }
 
-export interface StrategyRecord extends StrategyListItem {
-  params: JsonObject;
-  paramsVersion: number;
-  metadata: JsonObject;
-  decisionAgent: string;
-  tradeChannel: string;
-  symbols: string[];
-  periodMinutes: number;
-  shardId: string;
-  /** A stop asked for and not yet carried out. */
-  stopRequestedReason: string | null;
-  archivedAt: number | null;
-  updatedAt: number;
-}
-
 export type StrategySort = "created" | "return" | "name";
 
 export interface StrategyFilter extends PageRequest {
@@ -114,38 +97,42 @@ const sorts: Readonly<Record<StrategySort, { key: string; type: string; order: "
     name: { key: "s.instance_name", type: "text", order: "asc" },
   };
 
+interface Query {
+  statement: string;
+  params: unknown[];
+}
+
 export async function listStrategies(
   { sql }: Database,
   filter: StrategyFilter = {},
 ): Promise<Page<StrategyListItem>> {
-  const { key, type, order } = sorts[filter.sort ?? "created"];
   const limit = limitOf(filter);
-  const after = keyOf(filter, "text");
-  const params: unknown[] = [limit + 1];
-  const param = (value: unknown) => `$${params.push(value)}`;
-  const conditions = [
-    "s.archived_at is null",
-    ...conditionsOf(filter, param),
-    ...(after === null
-      ? []
-      : [
-          `(${key}, s.id) ${order === "desc" ? "<" : ">"} (${param(after[0])}::${type}, ${param(after[1])}::uuid)`,
-        ]),
-  ];
-  // The page is chosen by its key alone; what it shows is computed for its own rows only.
-  const rows = await sql.rows(
-    `with page as materialized (
-       select s.id, ${key} as sort_key from strategies s
-       where ${conditions.join(" and ")} order by ${key} ${order}, s.id ${order} limit $1
-     )
-     select ${listColumns}, page.sort_key::text as sort_key
-     ${source} join page on page.id = s.id order by page.sort_key ${order}, s.id ${order}`,
-    params,
-  );
-  return pageOf(rows, limit, {
+  const { statement, params } = listQuery(filter, keyOf(filter, "text"));
+  return pageOf(await sql.rows(statement, params), limit, {
     item: listItemOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],
   });
+}
+
+// The page is chosen by its key alone; what it shows is computed for its own rows only.
+function listQuery(filter: StrategyFilter, after: ReturnType<typeof keyOf>): Query {
+  const { key, type, order } = sorts[filter.sort ?? "created"];
+  const params: unknown[] = [limitOf(filter) + 1];
+  const param = (value: unknown) => `$${params.push(value)}`;
+  const conditions = ["s.archived_at is null", ...conditionsOf(filter, param)];
+  if (after !== null) {
+    const isBeyond = order === "desc" ? "<" : ">";
+    const place = `(${param(after[0])}::${type}, ${param(after[1])}::uuid)`;
+    conditions.push(`(${key}, s.id) ${isBeyond} ${place}`);
+  }
+  const statement = `
+    with page as materialized (
+      select s.id, ${key} as sort_key from strategies s
+      where ${conditions.join(" and ")} order by ${key} ${order}, s.id ${order} limit $1
+    )
+    select ${listColumns}, page.sort_key::text as sort_key
+    ${source} join page on page.id = s.id order by page.sort_key ${order}, s.id ${order}`;
+  return { statement, params };
 }
 
 /** How many strategies of each status the filter lets through. */
@@ -153,13 +140,8 @@ export async function countStrategies(
   { sql }: Database,
   filter: Omit<StrategyFilter, "cursor" | "limit" | "sort" | "status"> = {},
 ): Promise<Record<StrategyStatus | "total", number>> {
-  const params: unknown[] = [];
-  const conditions = conditionsOf(filter, (value) => `$${params.push(value)}`);
-  const rows = await sql.rows(
-    `select s.status, count(*)::int as n from strategies s
-     where ${["s.archived_at is null", ...conditions].join(" and ")} group by s.status`,
-    params,
-  );
+  const { statement, params } = countQuery(filter);
+  const rows = await sql.rows(statement, params);
   const counts = { total: 0, running: 0, stopped: 0, cancelled: 0 };
   for (const row of rows) {
     const n = number(row, "n");
@@ -169,41 +151,13 @@ export async function countStrategies(
   return counts;
 }
 
-/** Archived ones too. @throws NotFoundError STRATEGY_NOT_FOUND */
-export async function getStrategy(database: Database, strategyId: string): Promise<StrategyRecord> {
-  const found = await findStrategy(database, strategyId);
-  if (found === null) throw new NotFoundError("STRATEGY_NOT_FOUND", `no strategy ${strategyId}`);
-  return found;
-}
-
-/** Archived ones too; null when there is none. */
-export async function findStrategy(
-  { sql }: Database,
-  strategyId: string,
-): Promise<StrategyRecord | null> {
-  const [row] = await sql.rows(
-    `select ${listColumns}, s.instance_params, s.params_version, s.strategy_metadata,
-       d.decision_agent_class, d.trade_channel, d.trade_symbols, d.rebalance_period_minutes,
-       s.shard_id, s.stop_request_reason, ${ms("s.archived_at")} as archived_at,
-       ${ms("s.updated_at")} as updated_at
-     ${source} where s.id = $1`,
-    [strategyId],
-  );
-  if (row === undefined) return null;
-  return {
-    ...listItemOf(row),
-    params: json(row, "instance_params"),
-    paramsVersion: number(row, "params_version"),
-    metadata: json(row, "strategy_metadata"),
-    decisionAgent: text(row, "decision_agent_class"),
-    tradeChannel: text(row, "trade_channel"),
-    symbols: json(row, "trade_symbols"),
-    periodMinutes: number(row, "rebalance_period_minutes"),
-    shardId: text(row, "shard_id"),
-    stopRequestedReason: textOrNull(row, "stop_request_reason"),
-    archivedAt: numberOrNull(row, "archived_at"),
-    updatedAt: number(row, "updated_at"),
-  };
+function countQuery(filter: Omit<StrategyFilter, "sort" | "status">): Query {
+  const params: unknown[] = [];
+  const conditions = conditionsOf(filter, (value) => `$${params.push(value)}`);
+  const statement = `
+    select s.status, count(*)::int as n from strategies s
+    where ${["s.archived_at is null", ...conditions].join(" and ")} group by s.status`;
+  return { statement, params };
 }
 
 function conditionsOf(filter: StrategyFilter, param: (value: unknown) => string): string[] {
@@ -258,3 +212,19 @@ function listItemOf(row: Row): StrategyListItem {
     createdAt: number(row, "created_at"),
   };
 }
+
+const everyFilter: Required<Omit<StrategyFilter, "cursor" | "limit" | "sort">> = {
+  userId: "",
+  definitionId: "",
+  status: "running",
+  isActive: true,
+  search: " ",
+};
+
+/** A list is put together of its filters: each order with all of them names every column there is. */
+export const statements = {
+  listByCreated: listQuery({ ...everyFilter, sort: "created" }, ["", ""]).statement,
+  listByReturn: listQuery({ ...everyFilter, sort: "return" }, ["", ""]).statement,
+  listByName: listQuery({ ...everyFilter, sort: "name" }, ["", ""]).statement,
+  count: countQuery(everyFilter).statement,
+};

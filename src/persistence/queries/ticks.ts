@@ -40,46 +40,54 @@ const columns = `
 
 const source = "from ticks t join strategy_definitions d on d.id = t.definition_id";
 
-/** Ticks of one definition or of all, newest first. */
+/** One text for each of the lists, so that each can use the index made for it. */
+function listStatement(isOfDefinition: boolean, isContinued: boolean): string {
+  const conditions = [
+    isOfDefinition ? "t.definition_id = $2" : "$2::uuid is null",
+    isContinued ? "(t.scheduled_for, t.id) < ($3::timestamptz, $4::uuid)" : "true",
+  ];
+  return `
+    select ${columns}, t.scheduled_for::text as sort_key ${source}
+    where ${conditions.join(" and ")}
+    order by t.scheduled_for desc, t.id desc limit $1`;
+}
+
+export const statements = {
+  listAll: listStatement(false, false),
+  listAllAfter: listStatement(false, true),
+  listOfDefinition: listStatement(true, false),
+  listOfDefinitionAfter: listStatement(true, true),
+  tick: `select ${columns}, t.market_snapshot ${source} where t.id = $1`,
+  agentRuns: `
+    select agent, status, signal, confidence, score, reasoning, data, provenance, reason,
+      duration_ms, model, tokens, ${plain("cost")} as cost
+    from agent_runs where tick_id = $1 order by agent`,
+};
+
+/**
+ * Ticks of one definition or of all, newest first.
+ * @public for the ticks of the API
+ */
 export async function listTicks(
   { sql }: Database,
   request: PageRequest & { definitionId?: string } = {},
 ): Promise<Page<TickRecord>> {
   const limit = limitOf(request);
   const after = keyOf(request, "text");
-  const params: unknown[] = [limit + 1];
-  const conditions: string[] = [];
-  if (request.definitionId !== undefined) {
-    conditions.push(`t.definition_id = $${params.push(request.definitionId)}`);
-  }
-  if (after !== null) {
-    const [at, id] = after.map((part) => `$${params.push(part)}`);
-    conditions.push(`(t.scheduled_for, t.id) < (${at}::timestamptz, ${id}::uuid)`);
-  }
-  const rows = await sql.rows(
-    `select ${columns}, t.scheduled_for::text as sort_key ${source}
-     where ${conditions.join(" and ") || "true"}
-     order by t.scheduled_for desc, t.id desc limit $1`,
-    params,
-  );
+  const { definitionId = null } = request;
+  const statement = listStatement(definitionId !== null, after !== null);
+  const rows = await sql.rows(statement, [limit + 1, definitionId, ...(after ?? [])]);
   return pageOf(rows, limit, {
     item: recordOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],
   });
 }
 
-/** Null for an unknown tick. */
+/** Null for an unknown tick. @public for the ticks of the API */
 export async function getTick({ sql }: Database, tickId: string): Promise<TickDetail | null> {
-  const [row] = await sql.rows(`select ${columns}, t.market_snapshot ${source} where t.id = $1`, [
-    tickId,
-  ]);
+  const [row] = await sql.rows(statements.tick, [tickId]);
   if (row === undefined) return null;
-  const runs = await sql.rows(
-    `select agent, status, signal, confidence, score, reasoning, data, provenance, reason,
-       duration_ms, model, tokens, ${plain("cost")} as cost
-     from agent_runs where tick_id = $1 order by agent`,
-    [tickId],
-  );
+  const runs = await sql.rows(statements.agentRuns, [tickId]);
   return {
     ...recordOf(row),
     market: jsonOrNull(row, "market_snapshot"),

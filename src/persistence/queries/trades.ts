@@ -41,6 +41,19 @@ export const instructionColumns = `
   i.reason, i.exchange_order_id, ${plain("i.filled_quantity")} as filled_quantity,
   ${plain("i.average_price")} as average_price, ${plain("i.fee")} as fee`;
 
+export const statements = {
+  trades: `
+    select ${legColumns} from strategy_details l
+    where l.strategy_id = $1
+      and ($2::int is null or (l.cycle_index, l.position) < ($2::int, $3::int))
+    order by l.cycle_index desc, l.position desc limit $4`,
+  instructions: `
+    select ${instructionColumns} from strategy_instructions i
+    where i.strategy_id = $1
+      and ($2::int is null or (i.cycle_index, i.position) < ($2::int, $3::int))
+    order by i.cycle_index desc, i.position desc limit $4`,
+};
+
 /** Legs of fills, newest first: what was never filled has none. */
 export async function listTrades(
   { sql }: Database,
@@ -49,17 +62,15 @@ export async function listTrades(
 ): Promise<Page<StoredLeg>> {
   const limit = limitOf(request);
   const [cycleIndex = null, position = null] = keyOf(request, "numbers") ?? [];
-  const rows = await sql.rows(
-    `select ${legColumns} from strategy_details l
-     where l.strategy_id = $1
-       and ($2::int is null or (l.cycle_index, l.position) < ($2::int, $3::int))
-     order by l.cycle_index desc, l.position desc limit $4`,
-    [strategyId, cycleIndex, position, limit + 1],
-  );
+  const params = [strategyId, cycleIndex, position, limit + 1];
+  const rows = await sql.rows(statements.trades, params);
   return pageOf(rows, limit, { item: legOf, key: cycleKey });
 }
 
-/** All orders meant, whatever became of them, newest first. */
+/**
+ * All orders meant, whatever became of them, newest first.
+ * @public for the orders of the API
+ */
 export async function listInstructions(
   { sql }: Database,
   strategyId: string,
@@ -67,13 +78,8 @@ export async function listInstructions(
 ): Promise<Page<StoredInstruction>> {
   const limit = limitOf(request);
   const [cycleIndex = null, position = null] = keyOf(request, "numbers") ?? [];
-  const rows = await sql.rows(
-    `select ${instructionColumns} from strategy_instructions i
-     where i.strategy_id = $1
-       and ($2::int is null or (i.cycle_index, i.position) < ($2::int, $3::int))
-     order by i.cycle_index desc, i.position desc limit $4`,
-    [strategyId, cycleIndex, position, limit + 1],
-  );
+  const params = [strategyId, cycleIndex, position, limit + 1];
+  const rows = await sql.rows(statements.instructions, params);
   return pageOf(rows, limit, { item: instructionOf, key: cycleKey });
 }
 

@@ -1,4 +1,5 @@
 import type { Definition } from "#domain/definition.ts";
+import type { StrategyDefinition } from "#entities/strategy-definition.entity.ts";
 import { flag, json, number, oneOf, text } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
 
@@ -24,5 +25,44 @@ export function definitionOf(row: Row): Definition {
     version: number(row, "version"),
     catchUp: oneOf(row, "catch_up"),
     isActive: flag(row, "is_active"),
+  };
+}
+
+export function definitionOfEntity(entity: StrategyDefinition): Definition {
+  return {
+    id: entity.id,
+    name: entity.name,
+    displayName: entity.displayName,
+    description: entity.description,
+    philosophy: entity.philosophy,
+    decisionAgent: entity.decisionAgentClass,
+    agents: entity.businessAgents,
+    tradeChannel: entity.tradeChannel,
+    symbols: entity.tradeSymbols,
+    periodMinutes: entity.rebalancePeriodMinutes,
+    defaultParams: entity.defaultParams,
+    version: entity.version,
+    catchUp: entity.catchUp,
+    isActive: entity.isActive,
+  };
+}
+
+export function columnsOf(definition: Definition) {
+  return {
+    id: definition.id,
+    name: definition.name,
+    displayName: definition.displayName,
+    description: definition.description,
+    philosophy: definition.philosophy,
+    decisionAgentModule: definition.decisionAgent,
+    decisionAgentClass: definition.decisionAgent,
+    businessAgents: definition.agents,
+    tradeChannel: definition.tradeChannel,
+    tradeSymbols: definition.symbols,
+    rebalancePeriodMinutes: definition.periodMinutes,
+    defaultParams: definition.defaultParams,
+    version: definition.version,
+    catchUp: definition.catchUp,
+    isActive: definition.isActive,
   };
 }

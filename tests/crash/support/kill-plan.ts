@@ -1,6 +1,8 @@
 // Which process dies where: every failpoint so many times, and some at moments nobody chose, dealt out
 // to lifetimes that run side by side and to the chapters of each.
-import { WORK_FAILPOINTS, type WorkFailpoint } from "#ports/failpoints.ts";
+import { WORK_FAILPOINTS } from "#ports/failpoints.ts";
+
+type WorkFailpoint = (typeof WORK_FAILPOINTS)[number];
 
 /** A death of its own hand, at a failpoint. */
 export interface Kill {

@@ -5,7 +5,7 @@ import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
 import type { Definition } from "#domain/definition.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.store.ts";
+import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
 import type { Failpoint } from "#ports/failpoints.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { createServices, type Services } from "#services/services.ts";

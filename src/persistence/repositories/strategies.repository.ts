@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
 import type { DecimalString } from "#domain/decimal.ts";
-import { DomainError, NotFoundError } from "#domain/errors.ts";
+import { DomainError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
 import type { TradingMode } from "#domain/trading.ts";
+import { Shard } from "#entities/shard.entity.ts";
 import type { RiskLevel } from "#entities/strategy.entity.ts";
-import { audit } from "./audit.ts";
+import type { Database, OpenTransaction } from "#persistence/database.ts";
 import { batchOf } from "#persistence/hot/batch.ts";
-import { insertSnapshots, snapshotParams } from "#persistence/hot/cycle-rows.ts";
-import type { Database } from "#persistence/database.ts";
-import { flag, number, text } from "#persistence/rows.ts";
-import { byIndexOnly, type SqlTransaction } from "#persistence/sql.ts";
+import { snapshots } from "#persistence/hot/cycle-batches.ts";
+import { number, text } from "#persistence/rows.ts";
+import type { SqlTransaction } from "#persistence/sql.ts";
+import { lockDefinition } from "./definitions.repository.ts";
 
 export interface NewStrategy {
   /** Random, chosen by the caller: the envelope's context names it. */
@@ -59,7 +60,6 @@ const strategyBatch = batchOf({
   risk_level: "text",
 });
 
-const shardBatch = batchOf({ id: "uuid", definition_id: "uuid", number: "int" });
 const paramsBatch = batchOf({
   strategy_id: "uuid",
   version: "int",
@@ -67,16 +67,31 @@ const paramsBatch = batchOf({
   changed_by: "text",
 });
 
-const seats = `
-  select sh.id, sh.number, count(s.id)::int as taken
-  from shards sh left join strategies s on s.shard_id = sh.id and s.archived_at is null
-  where sh.definition_id = $1
-  group by sh.id order by sh.number`;
+const auditBatch = batchOf({
+  actor: "text",
+  action: "text",
+  subject_type: "text",
+  subject_id: "text",
+  detail: "jsonb",
+});
 
-// In id order, like every statement that locks several shards.
-const bumpRosters = `
-  update shards set roster_version = roster_version + 1, updated_at = now()
-  where id in (select id from shards where id = any($1::uuid[]) order by id for update)`;
+// Ten thousand may be created at once. Measured on PostgreSQL: these take 2.1 s for all four tables, the
+// ORM's multi-row insert 1.7 s for the strategies alone, and its unit of work 3.3 s.
+export const statements = {
+  seats: `
+    select sh.id, sh.number, count(s.id)::int as taken
+    from shards sh left join strategies s on s.shard_id = sh.id and s.archived_at is null
+    where sh.definition_id = $1
+    group by sh.id order by sh.number`,
+  insertStrategies: strategyBatch.insertInto("strategies"),
+  insertParams: paramsBatch.insertInto("strategy_param_versions"),
+  insertSnapshots: snapshots.insertInto("actor_snapshots"),
+  insertAudit: auditBatch.insertInto("audit_log"),
+  // In id order, like every statement that locks several shards.
+  bumpRosters: `
+    update shards set roster_version = roster_version + 1, updated_at = now()
+    where id in (select id from shards where id = any($1::uuid[]) order by id for update)`,
+};
 
 /**
  * Stores new strategies, each with its first params version and its actor's first snapshot, and gives
@@ -85,71 +100,51 @@ const bumpRosters = `
  * @throws NotFoundError DEFINITION_NOT_FOUND, DomainError DEFINITION_INACTIVE
  */
 export function createStrategies(database: Database, request: CreateStrategies): Promise<void> {
-  return database.transactional(async (sql) => {
-    await lockDefinition(sql, request.definitionId);
-    const shardIds = await assignShards(sql, request);
-    const { actor, definitionId, strategies } = request;
-    const rows = strategies.map((strategy, index) =>
-      strategyRow(strategy, { definitionId, shardId: shardIds[index] }),
-    );
-    await sql.run(strategyBatch.insertInto("strategies"), strategyBatch.params(rows));
-    const firstParams = strategies.map(({ id, params }) => ({
-      strategy_id: id,
-      version: 1,
-      params,
-      changed_by: actor,
-    }));
-    await sql.run(
-      paramsBatch.insertInto("strategy_param_versions"),
-      paramsBatch.params(firstParams),
-    );
-    const first = strategies.map(({ id, envelope }) => ({ strategyId: id, seq: 0, envelope }));
-    await sql.run(insertSnapshots, snapshotParams(first));
-    await sql.run(bumpRosters, [[...new Set(shardIds)]]);
-    await audit(
-      sql,
-      strategies.map(({ id, name }) => ({
-        actor,
-        action: "strategy.create",
-        subjectType: "strategy" as const,
-        subjectId: id,
-        detail: { name, definitionId },
-      })),
-    );
+  return database.transactional(async (transaction) => {
+    const { name, isActive } = await lockDefinition(transaction, request.definitionId);
+    if (!isActive) {
+      throw new DomainError("DEFINITION_INACTIVE", `definition ${name} is not active`);
+    }
+    const shardIds = await assignShards(transaction, request);
+    await insert(transaction, request, shardIds);
+    await transaction.run(statements.bumpRosters, [[...new Set(shardIds)]]);
   });
 }
 
-export type CreateStrategy = Omit<CreateStrategies, "strategies"> & { strategy: NewStrategy };
-
-/** As `createStrategies`, for one. */
-export function createStrategy(
-  database: Database,
-  { strategy, ...request }: CreateStrategy,
+async function insert(
+  sql: SqlTransaction,
+  { actor, definitionId, strategies }: CreateStrategies,
+  shardIds: readonly string[],
 ): Promise<void> {
-  return createStrategies(database, { ...request, strategies: [strategy] });
-}
-
-// The definition's row is the lock under which its shards are filled: two creations at once cannot
-// both take the last seat or make the same new shard.
-async function lockDefinition(sql: SqlTransaction, definitionId: string): Promise<void> {
-  const [row] = await sql.rows(
-    `select name, is_active, ${byIndexOnly} from strategy_definitions
-     where id = $1 for no key update`,
-    [definitionId],
+  const rows = strategies.map((strategy, index) =>
+    strategyRow(strategy, { definitionId, shardId: shardIds[index] }),
   );
-  if (row === undefined) {
-    throw new NotFoundError("DEFINITION_NOT_FOUND", `no definition ${definitionId}`);
-  }
-  if (flag(row, "is_active")) return;
-  throw new DomainError("DEFINITION_INACTIVE", `definition ${text(row, "name")} is not active`);
+  await sql.run(statements.insertStrategies, strategyBatch.params(rows));
+  const firstParams = strategies.map(({ id, params }) => ({
+    strategy_id: id,
+    version: 1,
+    params,
+    changed_by: actor,
+  }));
+  await sql.run(statements.insertParams, paramsBatch.params(firstParams));
+  const first = strategies.map(({ id, envelope }) => ({ strategyId: id, seq: 0, envelope }));
+  await sql.run(statements.insertSnapshots, snapshots.params(first));
+  const audited = strategies.map(({ id, name }) => ({
+    actor,
+    action: "strategy.create",
+    subject_type: "strategy",
+    subject_id: id,
+    detail: { name, definitionId },
+  }));
+  await sql.run(statements.insertAudit, auditBatch.params(audited));
 }
 
 /** The shard of each strategy, in their order; new shards are stored. */
 async function assignShards(
-  sql: SqlTransaction,
+  transaction: OpenTransaction,
   { definitionId, shardSize, strategies }: CreateStrategies,
 ): Promise<string[]> {
-  const rows = await sql.rows(seats, [definitionId]);
+  const rows = await transaction.rows(statements.seats, [definitionId]);
   const free = rows.flatMap((row) => {
     const seatsLeft = Math.max(0, shardSize - number(row, "taken"));
     return Array.from({ length: seatsLeft }, () => text(row, "id"));
@@ -158,10 +153,10 @@ async function assignShards(
   const next = Math.max(-1, ...rows.map((row) => number(row, "number"))) + 1;
   const added = Array.from({ length: Math.ceil(missing / shardSize) }, (_, index) => ({
     id: randomUUID(),
-    definition_id: definitionId,
+    definition: definitionId,
     number: next + index,
   }));
-  if (added.length > 0) await sql.run(shardBatch.insertInto("shards"), shardBatch.params(added));
+  if (added.length > 0) await transaction.em.insertMany(Shard, added);
   const addedSeats = added.flatMap(({ id }) => Array.from({ length: shardSize }, () => id));
   return [...free, ...addedSeats].slice(0, strategies.length);
 }

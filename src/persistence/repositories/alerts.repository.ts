@@ -1,5 +1,8 @@
 import type { NewAlert } from "#ports/store.ts";
 import { batchOf } from "#persistence/hot/batch.ts";
+import { Alert } from "#entities/alert.entity.ts";
+import type { Database } from "#persistence/database.ts";
+import { now } from "#entities/columns.ts";
 import type { Sql } from "#persistence/sql.ts";
 
 const batch = batchOf({
@@ -12,11 +15,15 @@ const batch = batchOf({
   occurrences: "int",
 });
 
+// Not the ORM's upsert: its conflict is with the partial unique index of open alerts, and the row that
+// is there is counted up. Commits of the journal raise alerts too.
 const upsert = `${batch.insertInto("alerts")}
   on conflict (kind, subject) where resolved_at is null do update set
     occurrences = alerts.occurrences + excluded.occurrences,
     severity = excluded.severity, message = excluded.message, detail = excluded.detail,
     last_seen_at = now(), updated_at = now()`;
+
+export const statements = { upsert };
 
 /** Stores alerts; one that is open already is counted up and takes the newest message. */
 export async function raiseAlerts(sql: Sql, alerts: readonly NewAlert[]): Promise<void> {
@@ -48,15 +55,20 @@ function storable<T>(value: T): T | string {
   return typeof value === "string" ? value.toWellFormed().replaceAll("\0", "�") : value;
 }
 
-/** Closes an open alert; the same thing again opens a new one. False when none of that id is open. */
-export async function resolveAlert(
-  { sql }: { sql: Sql },
+/**
+ * Closes an open alert; the same thing again opens a new one. False when none of that id is open.
+ * @public for the alerts of the API
+ */
+export function resolveAlert(
+  database: Database,
   { alertId, actor }: { alertId: string; actor: string },
 ): Promise<boolean> {
-  const resolved = await sql.run(
-    `update alerts set resolved_at = now(), resolved_by = $2, updated_at = now()
-     where id = $1 and resolved_at is null`,
-    [alertId, actor],
-  );
-  return resolved === 1;
+  return database.transactional(async ({ em }) => {
+    const resolved = await em.nativeUpdate(
+      Alert,
+      { id: alertId, resolvedAt: null },
+      { resolvedAt: now(), resolvedBy: actor, updatedAt: now() },
+    );
+    return resolved === 1;
+  });
 }
