@@ -1,4 +1,5 @@
 // What the API shows where it differs from what the services hand over.
+import type { EngineMonitor } from "#services/engine-monitor.ts";
 import type { StrategyListItem, CycleRecord, StoredLeg, StoredView } from "#services/records.ts";
 
 /** The state does not yet say what its owner asked for. */
@@ -9,8 +10,13 @@ export function isPending({
   return desiredStatus === "stopped" ? state !== "stopped" : state === "stopped";
 }
 
-export function withPending<Item extends StrategyListItem>(item: Item) {
-  return { ...item, pending: isPending(item) };
+/** A stored strategy, with what this process sees it at beyond that. */
+export function withStanding<Item extends StrategyListItem>(
+  { live }: Pick<EngineMonitor, "live">,
+  item: Item,
+) {
+  const { inProgress = null } = live.get(item.id) ?? {};
+  return { ...item, pending: isPending(item), inProgress };
 }
 
 /** Stored as a fraction under a name that ends in `Pct`; here a name says what it is. */

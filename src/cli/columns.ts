@@ -49,7 +49,8 @@ export const tradeColumns: readonly Column<Trade>[] = [
   { head: "CYCLE", cell: ({ cycleIndex }) => `#${cycleIndex}`, align: "right", dispensable: 1 },
 ];
 
-function stateOf({ pending, state, desiredStatus }: Strategy): Cell {
+function stateOf({ inProgress, pending, state, desiredStatus }: Strategy): Cell {
+  if (inProgress !== null && !pending) return { text: `${inProgress} …`, style: "yellow" };
   if (pending) return { text: `${state} → ${desiredStatus}`, style: "yellow" };
   return { text: state, style: state === "running" ? "green" : "dim" };
 }

@@ -69,7 +69,7 @@ function rowOf(strategy: LiveStrategy, names: Names): OverviewRow {
     strategyId,
     name: names.strategy(strategyId) ?? strategyId.slice(0, 8),
     definition: names.definition(definitionId) ?? definitionId.slice(0, 8),
-    state: strategy.state,
+    state: strategy.inProgress ?? strategy.state,
     equity: totalValue,
     return: returnOf(totalValue, decimal(realizedPnl).plus(unrealizedPnl).toFixed()),
     signal: strategy.lastSignal,

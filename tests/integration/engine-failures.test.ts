@@ -339,6 +339,39 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       expect(await troupe.strategy(slow)).toMatchObject({ stop_reason: "normal_exit" });
     });
 
+    test("that takes long is shown as under way, without figures, until it is recorded", async () => {
+      const answer = Promise.withResolvers<Decision>();
+      await using troupe = await open({ decisions: { decide: () => answer.promise } });
+      const [id = ""] = await members(troupe, "slow");
+      const at = troupe.clock.step();
+      const shown = () => troupe.engine.live.get(id);
+      await vi.waitFor(() => expect(shown()?.inProgress).toBe("composing"), { timeout: 5_000 });
+      expect(shown()).toMatchObject({ state: "running", cycleIndex: 0, totalValue: "10000" });
+      answer.resolve(buy("1"));
+      await troupe.closed(at);
+      await vi.waitFor(() => expect(shown()).toMatchObject({ cycleIndex: 1, inProgress: null }));
+    });
+
+    test("is abandoned at once by a stop, which then closes what is held", async () => {
+      let calls = 0;
+      const decide: Decide = () => {
+        calls += 1;
+        return calls === 1 ? buy("1") : new Promise<Decision>(() => undefined);
+      };
+      await using troupe = await open({ decisions: { decide } });
+      const [id = ""] = await members(troupe, "slow");
+      await troupe.tick();
+      const at = troupe.clock.step();
+      await vi.waitFor(() => expect(calls).toBe(2));
+      await troupe.stopStrategy(id, true);
+      await troupe.closed(at);
+      expect(await troupe.cycles(id)).toMatchObject([
+        { cause: "tick", status: "completed" },
+        { cause: "stop", status: "completed", tick_id: null },
+      ]);
+      expect(await troupe.strategy(id)).toMatchObject({ stop_reason: "normal_exit" });
+    });
+
     test("under way at a shutdown is left to the next boot, which decides again", async () => {
       let calls = 0;
       const decide: Decide = () => {

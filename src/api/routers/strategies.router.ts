@@ -4,7 +4,7 @@ import * as common from "#api/schemas/common.ts";
 import * as history from "#api/schemas/history.ts";
 import * as schema from "#api/schemas/strategies.ts";
 import { command, query, router, type Context } from "#api/trpc.ts";
-import { cycleOf, isPending, portfolioOf, tradeOf, withPending } from "#api/views.ts";
+import { cycleOf, isPending, portfolioOf, tradeOf, withStanding } from "#api/views.ts";
 
 const pageOfStrategy = common.ofStrategy.extend(common.pageRequest);
 
@@ -14,14 +14,14 @@ export const strategiesRouter = router({
     .output(common.pageOf(schema.listItem))
     .query(async ({ ctx, input: { cursor: _cursor, limit: _limit, ...filter }, input }) => {
       const page = await ctx.services.strategies.list({ ...filter, ...common.pageWanted(input) });
-      return common.mapPage(page, withPending);
+      return common.mapPage(page, (item) => withStanding(ctx.monitor, item));
     }),
 
   get: query
     .input(common.ofStrategy)
     .output(schema.strategy)
     .query(async ({ ctx, input }) =>
-      withPending(await ctx.services.strategies.get(input.strategyId)),
+      withStanding(ctx.monitor, await ctx.services.strategies.get(input.strategyId)),
     ),
 
   create: command
@@ -36,7 +36,7 @@ export const strategiesRouter = router({
   update: command
     .input(schema.updateRequest)
     .output(schema.strategy)
-    .mutation(async ({ ctx: { services }, input: { strategyId, ...edit } }) => {
+    .mutation(async ({ ctx: { monitor, services }, input: { strategyId, ...edit } }) => {
       const { email: actor } = await services.localUser();
       const { definitionId, params, paramsVersion } = await services.strategies.get(strategyId);
       const definition = await services.definitions.get(definitionId);
@@ -45,7 +45,7 @@ export const strategiesRouter = router({
         { ...edit, actor },
         { definition, params, paramsVersion },
       );
-      return withPending(await services.strategies.get(strategyId));
+      return withStanding(monitor, await services.strategies.get(strategyId));
     }),
 
   stop: command

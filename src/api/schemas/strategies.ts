@@ -55,6 +55,9 @@ export const stopRequest = z.strictObject({
 
 export const resumeRequest = z.strictObject({ strategyId: id, commandId: id.exactOptional() });
 
+/** A phase beyond `state` that lasts; not committed, so without figures. Null when there is none. */
+const inProgress = z.enum(["composing", "executing"]).nullable();
+
 export const listItem = z.object({
   id,
   name: z.string(),
@@ -70,6 +73,7 @@ export const listItem = z.object({
   desiredStatus: z.enum(["running", "stopped"]),
   /** The state does not yet say what is desired: a command is on its way. */
   pending: z.boolean(),
+  inProgress,
   stopReason: stopReason.nullable(),
   stopReasonDetail: z.string().nullable(),
   isActive: z.boolean(),
@@ -129,8 +133,7 @@ export const change = z.object({
   lastCycleAt: instant.nullable(),
   lastStatus: z.enum(["completed", "failed", "skipped"]).nullable(),
   lastSignal: z.enum(["BUY", "SELL", "LONG", "SHORT", "HOLD"]).nullable(),
-  /** A phase beyond `state` that lasts; not committed, so without figures. Null when there is none. */
-  inProgress: z.enum(["composing", "executing"]).nullable(),
+  inProgress,
   totalValue: amount,
   cash: amount,
   realizedPnl: amount,
