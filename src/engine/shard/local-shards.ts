@@ -3,7 +3,7 @@ import { readReports } from "#domain/order-report.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import type { ShardDependencies, ShardPorts } from "#engine/dependencies.ts";
-import type { Resident } from "#engine/strategy/resident.ts";
+import { strategyLogic, type Resident } from "#engine/strategy/resident.ts";
 import { ShardHost } from "./shard-host.ts";
 import type { Restored, ShardListener, ShardOutcome, ShardRunner } from "./shard-runner.ts";
 import { OrderDesk } from "#engine/orders/order-desk.ts";
@@ -25,7 +25,7 @@ export class LocalShards implements ShardRunner {
       ...ports,
       ...listener,
       orders,
-      logic: { machine: machineWithEffects({ ...ports, orders }), stored },
+      logic: strategyLogic(machineWithEffects({ ...ports, orders }), stored),
       supervision: new RestartBudget(),
     };
     this.#inputs = inputs;
