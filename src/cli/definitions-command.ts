@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { openClient, type Client } from "./client.ts";
 import { describe, perform, type JsonOption } from "./command.ts";
-import type { Column } from "./grid.ts";
+import { instant } from "./format.ts";
+import type { Cell, Column } from "./grid.ts";
 
 type Definition = Awaited<ReturnType<Client["definitions"]["list"]["query"]>>[number];
 
@@ -12,11 +13,26 @@ const columns: readonly Column<Definition>[] = [
   { head: "CHANNEL", cell: ({ tradeChannel }) => tradeChannel, dispensable: 4 },
   { head: "SYMBOLS", cell: ({ symbols }) => symbols.join(", "), dispensable: 1 },
   { head: "PERIOD", cell: ({ periodMinutes }) => `${periodMinutes} min`, align: "right" },
+  { head: "STATE", cell: stateOf },
+  { head: "LAST TICK", cell: ({ lastTickFor }) => instant(lastTickFor) },
+  {
+    head: "SKIPPED",
+    cell: ({ skippedTicks }) => String(skippedTicks),
+    align: "right",
+  },
   { head: "RUNNING", cell: (one) => `${one.running} of ${one.strategies}`, align: "right" },
 ];
 
 export function definitionsCommand(): Command {
-  const list = describe("list", "the templates strategies are made from", [
+  return new Command("definitions")
+    .description("strategy templates")
+    .addCommand(listCommand())
+    .addCommand(pauseCommand("pause", "propose no more ticks; one under way ends, positions stay"))
+    .addCommand(pauseCommand("resume", "let a paused template tick again"));
+}
+
+function listCommand(): Command {
+  return describe("list", "the templates strategies are made from", [
     "definitions list",
     "definitions list --json",
   ]).action((options: JsonOption) =>
@@ -25,5 +41,33 @@ export function definitionsCommand(): Command {
       output.result(definitions, () => output.table(definitions, columns));
     }),
   );
-  return new Command("definitions").description("strategy templates").addCommand(list);
+}
+
+function pauseCommand(verb: "pause" | "resume", description: string): Command {
+  return describe(verb, description, [`definitions ${verb} multi_agent_btc_daily`])
+    .argument("<name>", "the template, by name or id")
+    .action((given: string, options: JsonOption) =>
+      perform(options, async (output) => {
+        const { definitions } = openClient();
+        const result = await definitions[verb].mutate({ definition: given });
+        output.result(result, () => pauseText(verb, result));
+      }),
+    );
+}
+
+type PauseResult = Awaited<ReturnType<Client["definitions"]["pause"]["mutate"]>>;
+
+function pauseText(verb: string, { outcome, definition }: PauseResult): string {
+  const standing = `${definition.name} is ${stateText(definition)}`;
+  return outcome === "unchanged" ? `nothing to do: ${standing}` : `${verb} is stored; ${standing}`;
+}
+
+/** With what it comes to where a tick under way has to end first. */
+function stateText({ pausedAt, state }: Definition): string {
+  return pausedAt !== null && state !== "paused" ? `${state} → paused` : state;
+}
+
+function stateOf(definition: Definition): Cell | string {
+  const text = stateText(definition);
+  return definition.pausedAt === null ? text : { text, style: "yellow" };
 }

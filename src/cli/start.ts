@@ -80,7 +80,13 @@ async function launch(
   if (database.kind === "pglite") renderer.note(POWER_CUT);
   if (ending.aborted) return;
   const elapsed = () => performance.now();
-  const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
+  const monitor = createEngineMonitor({
+    live: engine.live,
+    clock,
+    feed,
+    groups: () => engine.directory.groups(),
+    elapsed,
+  });
   const changes = createChangeFeed(engine.live);
   resources.defer(() => engine.stop("planned shutdown"));
   const api = resources.use(await startApi({ services, monitor, changes, logger }, config));

@@ -15,7 +15,6 @@ import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
 import type { LiveStore } from "./live/live-store.ts";
 import type { OrderDesk } from "./orders/order-desk.ts";
 import type { StrategyLogic } from "./strategy/resident.ts";
-import type { RestartBudget } from "./group/restart-budget.ts";
 
 /** Things found by the name a definition gives them; `get` throws a typed error for unknown names. */
 export interface Named<T> {
@@ -134,5 +133,4 @@ export interface ShardPorts extends Pick<
 export interface ShardDependencies extends ShardPorts, ShardListener {
   logic: StrategyLogic;
   orders: OrderDesk;
-  supervision: RestartBudget;
 }

@@ -14,15 +14,15 @@ export function newestBoundary({ periodMinutes }: Definition, now: number): numb
 
 /**
  * When `scheduled` is due next, ms UTC, or null when it has nothing to tick for. A due time in the
- * past means "now". However long nobody was there, only the newest missed boundary is made up for,
+ * past means "now". However long nobody was there, or it was paused, only the newest missed boundary is made up for,
  * and that only if the definition says `one`.
  */
 export function nextDue(
   scheduled: ScheduledDefinition,
   clock: { now: number; startedAt: number },
 ): number | null {
-  const { definition, lastScheduledFor, members } = scheduled;
-  if (!definition.isActive || members === 0) return null;
+  const { definition, isPaused, lastScheduledFor, members } = scheduled;
+  if (!definition.isActive || isPaused || members === 0) return null;
   const periodMs = definition.periodMinutes * MS_PER_MINUTE;
   const current = boundaryAt(clock.now, periodMs);
   if (lastScheduledFor === null) {

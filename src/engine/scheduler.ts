@@ -1,6 +1,7 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { EngineDependencies } from "./dependencies.ts";
+import type { GroupHost } from "./group/group-host.ts";
 import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
@@ -15,19 +16,21 @@ const LOCKSTEP_POLL_MS = 20;
  */
 export class Scheduler {
   readonly #dependencies: EngineDependencies;
-  /** Told the definitions of every round, active or not. */
-  readonly #onRead: (scheduled: readonly ScheduledDefinition[]) => void;
+  readonly #groupOf: (definitionId: string) => Pick<GroupHost, "tell">;
   readonly #stopping = new AbortController();
   #nudge: () => void = () => undefined;
   #loop: Promise<void> | null = null;
   #startedAt = 0;
+  readonly #paused = new Set<string>();
+  /** When definitions that were paused were seen to go on, ms UTC. */
+  readonly #resumedAt = new Map<string, number>();
 
   constructor(
     dependencies: EngineDependencies,
-    onRead: (scheduled: readonly ScheduledDefinition[]) => void,
+    groupOf: (definitionId: string) => Pick<GroupHost, "tell">,
   ) {
     this.#dependencies = dependencies;
-    this.#onRead = onRead;
+    this.#groupOf = groupOf;
   }
 
   start(): void {
@@ -64,11 +67,11 @@ export class Scheduler {
     const { clock, store } = this.#dependencies;
     if (clock.simulated) await this.#untilNoTickIsOpen();
     const scheduled = await store.scheduledDefinitions();
-    this.#onRead(scheduled);
+    for (const candidate of scheduled) this.#tellPause(candidate);
     // Ticks of other nodes, and of this machine before its clock was set back.
     for (const { lastScheduledFor } of scheduled) clock.observe(lastScheduledFor ?? 0);
     const dues = scheduled.flatMap((candidate) => {
-      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
+      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#awayUntil(candidate) });
       return due === null ? [] : [{ candidate, due }];
     });
     if (this.#stopping.signal.aborted) return;
@@ -88,6 +91,21 @@ export class Scheduler {
     );
   }
 
+  /** A group that is paused, or of an inactive definition, is shown so; the proposals decide. */
+  #tellPause({ definition, isPaused }: ScheduledDefinition): void {
+    const rests = isPaused || !definition.isActive;
+    this.#groupOf(definition.id).tell({ type: rests ? "PAUSE" : "RESUME" });
+    if (isPaused) this.#paused.add(definition.id);
+    else if (this.#paused.delete(definition.id)) {
+      this.#resumedAt.set(definition.id, this.#dependencies.clock.now());
+    }
+  }
+
+  /** Boundaries before this instant passed while nobody was there, or during a pause. */
+  #awayUntil({ definition }: ScheduledDefinition): number {
+    return Math.max(this.#startedAt, this.#resumedAt.get(definition.id) ?? 0);
+  }
+
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
     const { clock, logger, queue, failpoint, store } = this.#dependencies;
     failpoint("tick.before-propose");
@@ -97,6 +115,7 @@ export class Scheduler {
     failpoint("tick.after-propose");
     if (outcome === "proposed") queue.wake("ticks");
     if (outcome === "skipped") {
+      this.#groupOf(definition.id).tell({ type: "TICK_SKIPPED" });
       logger.warn({ definition: definition.name, scheduledFor }, "tick skipped: one is under way");
     }
   }

@@ -1,19 +1,42 @@
 import type { Definition } from "#domain/definition.ts";
 import type { Decisions } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
+import {
+  setDefinitionPaused,
+  upsertDefinition,
+  type PauseRequest,
+} from "#persistence/repositories/definitions.repository.ts";
+import type { ControlOutcome } from "#persistence/repositories/strategy-controls.repository.ts";
 import {
   getDefinition,
   listDefinitions,
   type DefinitionRecord,
 } from "#persistence/queries/definitions.ts";
 
+export interface PauseResult {
+  /** Whether there was anything to do. */
+  outcome: ControlOutcome;
+  definition: DefinitionRecord;
+}
+
 export type DefinitionService = ReturnType<typeof createDefinitionService>;
 
 export function createDefinitionService(dependencies: {
   database: Database;
   decisions: Decisions;
+  /** Told after every stored change, so that nobody waits for a poll. */
+  onChange: () => void;
 }) {
+  const { database, onChange } = dependencies;
+  const setPaused = async (
+    idOrName: string,
+    request: Pick<PauseRequest, "paused" | "actor">,
+  ): Promise<PauseResult> => {
+    const { id: definitionId } = await getDefinition(database, idOrName);
+    const outcome = await setDefinitionPaused(database, { definitionId, ...request });
+    if (outcome === "requested") onChange();
+    return { outcome, definition: await getDefinition(database, definitionId) };
+  };
   return {
     /** Brings the stored templates up to those in code, by name; an unchanged one is not written. */
     async sync(definitions: readonly Definition[]): Promise<Definition[]> {
@@ -28,6 +51,17 @@ export function createDefinitionService(dependencies: {
 
     /** By name. */
     list: (): Promise<DefinitionRecord[]> => listDefinitions(dependencies.database),
+
+    /**
+     * No new ticks until it is resumed, over restarts too; one under way ends. Its strategies still
+     * take commands. By id or name. @throws NotFoundError DEFINITION_NOT_FOUND
+     */
+    pause: (idOrName: string, actor: string): Promise<PauseResult> =>
+      setPaused(idOrName, { paused: true, actor }),
+
+    /** What a pause missed is made up for as after a downtime. @throws as `pause` */
+    resume: (idOrName: string, actor: string): Promise<PauseResult> =>
+      setPaused(idOrName, { paused: false, actor }),
 
     /** By id or name. @throws NotFoundError DEFINITION_NOT_FOUND */
     get: (idOrName: string): Promise<DefinitionRecord> =>

@@ -1,6 +1,7 @@
 import { decimal, toDecimalString, ZERO, type DecimalString } from "#domain/decimal.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
+import type { GroupView } from "#engine/group/group-host.ts";
 import type { LiveStore, LiveStrategy } from "#engine/live/live-store.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
@@ -12,6 +13,8 @@ export interface MonitorDependencies {
   live: LiveStore;
   clock: Clock & { readonly finished: boolean };
   feed: Pick<MarketFeed, "name" | "range">;
+  /** The supervisors of this node. */
+  groups: () => GroupView[];
   /** Real milliseconds on a monotonic scale. */
   elapsed: () => number;
 }
@@ -51,7 +54,7 @@ export interface Totals {
 export type EngineMonitor = ReturnType<typeof createEngineMonitor>;
 
 /** Watches the live store from before the engine starts, so that it misses nothing. */
-export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDependencies) {
+export function createEngineMonitor({ live, clock, feed, groups, elapsed }: MonitorDependencies) {
   const cycleIndexes = new Map<string, number>();
   const newestTicks = new Map<string, number>();
   const recent: { at: number; cycles: number }[] = [];
@@ -105,6 +108,8 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
     get recovery(): RecoveryReport | null {
       return recovery;
     },
+
+    groups,
 
     market(): MarketPosition {
       return {

@@ -48,7 +48,7 @@ export function createServices(dependencies: ServiceDependencies): Services {
     for (const listener of listeners) listener();
   };
   return {
-    definitions: createDefinitionService(dependencies),
+    definitions: createDefinitionService({ ...dependencies, onChange }),
     strategies: {
       ...createStrategyService({ ...dependencies, onChange }),
       ...createStrategyReads(dependencies.database),

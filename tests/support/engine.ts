@@ -13,7 +13,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Quote } from "#domain/market.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
-import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
+import { DEFAULT_SETTINGS, type EnginePorts, type EngineSettings } from "#engine/dependencies.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import type { StoredMachine } from "#machines/registry.ts";
 import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
@@ -53,6 +53,8 @@ export interface EngineOptions {
   failpoint?: OnFailpoint;
   /** Time that the test does not move by `tick`. */
   clock?: Clock;
+  /** Where the shards live, if not in the main thread. */
+  threads?: EnginePorts["threads"];
   /** A version of the snapshots that is not the product's. */
   stored?: StoredMachine;
 }
@@ -183,6 +185,7 @@ export class EngineFixture implements AsyncDisposable {
       candles: async () => [],
       logger: silent,
       failpoint,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(options.stored === undefined ? {} : { stored: options.stored }),
       watch: unwatched,
       settings: {

@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { id, instant, json } from "./common.ts";
 
+export const groupState = z.enum(["idle", "analysing", "fanningOut", "paused"]);
+
+/** By name or id. */
+export const named = z.strictObject({ definition: z.string().min(1) });
+
 export const definition = z.object({
   id,
   name: z.string(),
@@ -20,4 +25,12 @@ export const definition = z.object({
   strategies: z.number(),
   running: z.number(),
   lastTickFor: instant.nullable(),
+  /** What its group does, on whatever node. */
+  state: groupState,
+  /** When it was paused: no new ticks, one under way ends. */
+  pausedAt: instant.nullable(),
+  /** Ticks that came while one was under way. */
+  skippedTicks: z.number(),
 });
+
+export const pauseResult = z.object({ outcome: z.enum(["requested", "unchanged"]), definition });

@@ -120,7 +120,7 @@ function monitorOver(live: LiveStore, finished = false) {
     observe: () => undefined,
   };
   const feed = { name: "replay", range: { from: 0, to: 2_000 } };
-  return createEngineMonitor({ live, clock, feed, elapsed: () => 0 });
+  return createEngineMonitor({ live, clock, feed, groups: () => [], elapsed: () => 0 });
 }
 
 function strategy(strategyId: string, totalValue: string, cycleIndex: number): LiveStrategy {

@@ -16,6 +16,7 @@ function scheduled(
   return {
     definition: { ...base, periodMinutes: 10, ...template },
     members: 3,
+    isPaused: false,
     lastScheduledFor: null,
     since: null,
     ...rest,
@@ -32,6 +33,10 @@ describe("the schedule of a definition", () => {
     expect(boundaryAt(noon + 7 * MINUTE, 10 * MINUTE)).toBe(noon);
     const daily = 1440 * MINUTE;
     expect(boundaryAt(Date.UTC(2026, 2, 29, 3), daily)).toBe(Date.UTC(2026, 2, 29));
+  });
+
+  test("a paused definition is not due at all", () => {
+    expect(nextDue(scheduled({ isPaused: true }), at(noon))).toBeNull();
   });
 
   test("a definition that never ticked is due at the next boundary", () => {
