@@ -7,8 +7,10 @@ import { pino, type Logger } from "pino";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry, type ChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
+import { barsOf } from "#tools/bars.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { listTools } from "#tools/registry.ts";
+import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
@@ -34,8 +36,8 @@ import { createServices, type Services } from "#services/services.ts";
 import { shardThreads, slotsFor, threadCount } from "./threads.ts";
 
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
-/** Bars shown before the replay's first tick, so that moving averages have something to average. */
-const WARM_UP_BARS = 200;
+/** Bars shown before the replay's first tick, so that the agents can read it. */
+const WARM_UP_BARS = TECHNICAL_BARS;
 
 /** The store and what is built directly on it; enough for commands that run no engine. */
 export interface OpenStore extends AsyncDisposable {
@@ -146,7 +148,8 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       queue: store.queue,
       ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
-      candles: (symbol, at, count) => feed.candles(symbol, at, count),
+      bars: (request) => barsOf(feed, request),
+      feed,
       logger,
       failpoint: store.failpoint,
       watch: store.watch,

@@ -1,5 +1,5 @@
 import type { Client } from "./client.ts";
-import { instant, money, percent, shortId } from "./format.ts";
+import { instant, money, percent, price, shortId } from "./format.ts";
 import type { Cell, Column } from "./grid.ts";
 
 type Items<Page extends (...given: never[]) => Promise<{ items: unknown[] }>> = Awaited<
@@ -42,8 +42,12 @@ export const tradeColumns: readonly Column<Trade>[] = [
   { head: "SYMBOL", cell: ({ symbol }) => symbol },
   { head: "WHAT", cell: ({ kind, type }) => `${kind} ${type.toLowerCase()}` },
   { head: "QUANTITY", cell: ({ quantity }) => quantity, align: "right" },
-  { head: "ENTRY", cell: ({ entryPrice }) => money(entryPrice), align: "right" },
-  { head: "EXIT", cell: ({ exitPrice }) => moneyOrNone(exitPrice), align: "right" },
+  { head: "ENTRY", cell: ({ entryPrice }) => price(entryPrice), align: "right" },
+  {
+    head: "EXIT",
+    cell: ({ exitPrice }) => (exitPrice === null ? "-" : price(exitPrice)),
+    align: "right",
+  },
   { head: "FEE", cell: ({ feeCost }) => money(feeCost), align: "right", dispensable: 2 },
   { head: "RESULT", cell: ({ realizedPnl }) => moneyOrNone(realizedPnl), align: "right" },
   { head: "CYCLE", cell: ({ cycleIndex }) => `#${cycleIndex}`, align: "right", dispensable: 1 },

@@ -1,6 +1,6 @@
 import type { Client } from "./client.ts";
 import type { Output } from "./command.ts";
-import { instant, money, percent } from "./format.ts";
+import { instant, money, percent, price } from "./format.ts";
 import { printable, type Column } from "./grid.ts";
 
 type Strategies = Client["strategies"];
@@ -51,8 +51,8 @@ function closed({ trades }: Performance): string {
 const columns: readonly Column<Position>[] = [
   { head: "  SYMBOL", cell: ({ symbol }) => `  ${symbol}` },
   { head: "QUANTITY", cell: ({ quantity }) => quantity, align: "right" },
-  { head: "ENTRY", cell: ({ entryPrice }) => money(entryPrice), align: "right" },
-  { head: "MARK", cell: ({ markPrice }) => money(markPrice), align: "right" },
+  { head: "ENTRY", cell: ({ entryPrice }) => price(entryPrice), align: "right" },
+  { head: "MARK", cell: ({ markPrice }) => price(markPrice), align: "right" },
   { head: "RESULT", cell: ({ unrealizedPnl }) => money(unrealizedPnl), align: "right" },
   { head: "SINCE", cell: ({ entryAt }) => instant(entryAt), dispensable: 1 },
 ];

@@ -39,6 +39,10 @@ function decide(input: Input): Decision {
   if (panel.voices.length === 0) {
     return abstain(input, "no agent that counts gave a reading", warnings);
   }
+  // A conviction of 50 that nobody stands for would still reach a threshold of 50.
+  if (panel.confidence === 0) {
+    return abstain(input, "no agent has any confidence in its reading", warnings);
+  }
   const decision = decideOn(input, symbol, panel);
   return { ...decision, warnings: [...warnings, ...decision.warnings] };
 }

@@ -1,6 +1,9 @@
+import type { Definition } from "#domain/definition.ts";
 import { errorMessage } from "#domain/errors.ts";
+import { isFinerThanData, newsEveryMs } from "#domain/timeframe.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { EngineDependencies } from "./dependencies.ts";
+import { dataAlert } from "./group/tick-alert.ts";
 import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
@@ -21,6 +24,8 @@ export class Scheduler {
   #nudge: () => void = () => undefined;
   #loop: Promise<void> | null = null;
   #startedAt = 0;
+  /** Definitions whose period was said to be shorter than their bars, with version; once per process. */
+  readonly #said = new Set<string>();
 
   constructor(
     dependencies: EngineDependencies,
@@ -67,8 +72,12 @@ export class Scheduler {
     this.#onRead(scheduled);
     // Ticks of other nodes, and of this machine before its clock was set back.
     for (const { lastScheduledFor } of scheduled) clock.observe(lastScheduledFor ?? 0);
+    for (const { definition, members } of scheduled) {
+      if (definition.isActive && members > 0) await this.#sayIfFiner(definition);
+    }
     const dues = scheduled.flatMap((candidate) => {
-      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
+      const newsMs = this.#newsMs(candidate.definition);
+      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt }, newsMs);
       return due === null ? [] : [{ candidate, due }];
     });
     if (this.#stopping.signal.aborted) return;
@@ -82,10 +91,25 @@ export class Scheduler {
     const ripe = dues.filter(({ due }) => due <= now);
     // Should the clock have jumped meanwhile, the newest boundary is made up for and no other.
     await Promise.all(
-      ripe.map(({ candidate }) =>
-        this.#propose(candidate, newestBoundary(candidate.definition, now)),
-      ),
+      ripe.map(({ candidate }) => {
+        const { definition } = candidate;
+        return this.#propose(candidate, newestBoundary(definition, now, this.#newsMs(definition)));
+      }),
     );
+  }
+
+  #newsMs({ symbols }: Definition): number {
+    return newsEveryMs(symbols, this.#dependencies.feed) ?? 0;
+  }
+
+  async #sayIfFiner(definition: Definition): Promise<void> {
+    const { feed, logger, store } = this.#dependencies;
+    const key = `${definition.id}/${definition.version}`;
+    if (this.#said.has(key) || !isFinerThanData(definition, feed)) return;
+    const alert = dataAlert(definition, this.#newsMs(definition));
+    logger.warn({ definition: definition.name }, alert.message);
+    await store.raiseAlert(alert);
+    this.#said.add(key);
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {

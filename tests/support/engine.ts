@@ -13,7 +13,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Quote } from "#domain/market.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
-import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
+import { DEFAULT_SETTINGS, type EnginePorts, type EngineSettings } from "#engine/dependencies.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import type { StoredMachine } from "#machines/registry.ts";
 import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
@@ -51,6 +51,8 @@ export interface EngineOptions {
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
   failpoint?: OnFailpoint;
+  /** What agents get for candles; none without a word. */
+  bars?: EnginePorts["bars"];
   /** Time that the test does not move by `tick`. */
   clock?: Clock;
   /** A version of the snapshots that is not the product's. */
@@ -128,6 +130,10 @@ export class HandFeed implements MarketFeed {
     return [];
   }
 
+  stepMs(): number | null {
+    return null;
+  }
+
   async funding() {
     return [];
   }
@@ -180,7 +186,8 @@ export class EngineFixture implements AsyncDisposable {
       decisions,
       agents: createAgentRegistry(options.agents ?? [reader("ta")]),
       observe: (request) => observeMarket({ feed: this.feed, ...request }),
-      candles: async () => [],
+      bars: options.bars ?? (async () => []),
+      feed: this.feed,
       logger: silent,
       failpoint,
       ...(options.stored === undefined ? {} : { stored: options.stored }),

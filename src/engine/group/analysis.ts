@@ -2,38 +2,43 @@ import type { AgentOutput } from "#domain/analysis.ts";
 import type { Definition } from "#domain/definition.ts";
 import { errorMessage } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
+import { timeframeMs } from "#domain/timeframe.ts";
 import { SourceUnavailable, type AgentContext, type BusinessAgent } from "#ports/business-agent.ts";
 import type { EngineDependencies } from "#engine/dependencies.ts";
 
 /**
- * Runs every agent of the definition once, side by side. It always answers with one output per
+ * Runs every agent of the definition once, side by side, on what closed after `since` (null: its first
+ * tick). It always answers with one output per
  * agent: what went wrong is part of the result, not an exception.
  */
 export async function analyse(
   definition: Definition,
-  market: MarketSnapshot,
-  dependencies: Pick<EngineDependencies, "agents" | "candles" | "settings" | "timer">,
+  { market, since }: { market: MarketSnapshot; since: number | null },
+  dependencies: Pick<EngineDependencies, "agents" | "bars" | "settings" | "timer">,
 ): Promise<AgentOutput[]> {
   return Promise.all(
     definition.agents.map(({ name }) =>
-      runAgent(dependencies.agents.get(name), { definition, market }, dependencies),
+      runAgent(dependencies.agents.get(name), { definition, market, since }, dependencies),
     ),
   );
 }
 
 async function runAgent(
   agent: BusinessAgent,
-  subject: { definition: Definition; market: MarketSnapshot },
-  dependencies: Pick<EngineDependencies, "candles" | "settings" | "timer">,
+  subject: { definition: Definition; market: MarketSnapshot; since: number | null },
+  dependencies: Pick<EngineDependencies, "bars" | "settings" | "timer">,
 ): Promise<AgentOutput> {
-  const { candles, settings, timer } = dependencies;
+  const { bars, settings, timer } = dependencies;
   const startedAt = timer.elapsed();
   const finished = new AbortController();
+  const { at } = subject.market;
   const context: AgentContext = {
-    at: subject.market.at,
+    at,
+    since: subject.since,
     symbols: subject.definition.symbols,
     market: subject.market,
-    candles: (symbol, count) => candles(symbol, subject.market.at, count),
+    candles: (symbol, count) =>
+      bars({ symbol, at, count, timeframeMs: timeframeMs(subject.definition) }),
     signal: finished.signal,
   };
   const durationMs = (): number => Math.round(timer.elapsed() - startedAt);

@@ -1,6 +1,7 @@
 import { createActor, type ActorRefFrom } from "xstate";
 import { DomainError } from "#domain/errors.ts";
 import type { Definition } from "#domain/definition.ts";
+import { timeframeMs } from "#domain/timeframe.ts";
 import type { Tick, TickInput } from "#domain/tick.ts";
 import { templateGroupMachine, type GroupEvent } from "#machines/template-group.machine.ts";
 import type { Claim } from "#ports/work-queue.ts";
@@ -77,12 +78,14 @@ export class GroupHost {
     decisions.get(definition.decisionAgent);
     const startedAt = timer.elapsed();
     const at = tick.scheduledFor;
-    const since = tick.previousFor ?? at - definition.periodMinutes * 60_000;
+    const timeframe = timeframeMs(definition);
+    const since = tick.previousFor ?? at - timeframe;
     const market = await observeInTime(
-      { symbols: definition.symbols, at, since },
+      { symbols: definition.symbols, at, since, timeframeMs: timeframe },
       this.#dependencies,
     );
-    const outputs = await analyse(definition, market, this.#dependencies);
+    const news = { market, since: tick.previousFor };
+    const outputs = await analyse(definition, news, this.#dependencies);
     const analysis = Object.fromEntries(outputs.map((output) => [output.agent, output]));
     const input: TickInput = frozen({ tick, definition, market, analysis });
     this.#inputs.keep(input);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LiveStore, type LiveStrategy } from "#engine/live/live-store.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
-import { age, instant, money, percent, plural, returnOf } from "../../../src/cli/format.ts";
+import { age, instant, money, percent, price, plural, returnOf } from "../../../src/cli/format.ts";
 import { grid, type Column } from "../../../src/cli/grid.ts";
 import { overviewOf } from "../../../src/cli/overview.ts";
 import { tableView } from "../../../src/cli/table-view.ts";
@@ -83,6 +83,11 @@ describe("a grid", () => {
 test("numbers are written for people", () => {
   expect(money("1234567.891")).toBe("1,234,567.89");
   expect(money("-0.004")).toBe("0.00");
+  expect(["43210.5", "1234567.891", "0.0000119"].map(price)).toEqual([
+    "43,210.5",
+    "1,234,567.89",
+    "0.0000119",
+  ]);
   expect([0.01234, -0.00001, null].map(percent)).toEqual(["+1.23 %", "0.00 %", "-"]);
   expect(returnOf("11000", "1000")).toBe(0.1);
   expect(returnOf("0", "0")).toBeNull();
