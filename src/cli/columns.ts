@@ -15,6 +15,7 @@ export const strategyColumns: readonly Column<Strategy>[] = [
   { head: "NAME", cell: ({ name }) => name, elastic: true },
   { head: "DEFINITION", cell: ({ definitionName }) => definitionName, dispensable: 3 },
   { head: "STATE", cell: stateOf },
+  { head: "ORDERS", cell: sizeOf, dispensable: 2 },
   { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right" },
   { head: "RETURN", cell: ({ returnFraction }) => signed(returnFraction), align: "right" },
   {
@@ -57,6 +58,13 @@ function stateOf({ inProgress, pending, state, desiredStatus }: Strategy): Cell 
   if (inProgress !== null && !pending) return { text: `${inProgress} …`, style: "yellow" };
   if (pending) return { text: `${state} → ${desiredStatus}`, style: "yellow" };
   return { text: state, style: state === "running" ? "green" : "dim" };
+}
+
+/** Whether its purchases are large enough for its venue. */
+function sizeOf({ tooSmall }: Strategy): Cell | string {
+  if (tooSmall === null) return "-";
+  if (tooSmall === "none") return "ok";
+  return { text: `${tooSmall} too small`, style: tooSmall === "all" ? "red" : "yellow" };
 }
 
 function signed(fraction: string): Cell | string {

@@ -22,6 +22,7 @@ export function strategyCard({ strategy, holding, performance }: Card, output: O
     ["template", `${strategy.definitionName} (every ${strategy.periodMinutes} min)`],
     ["state", standing(strategy)],
     ["equity", `${money(strategy.totalValue)} from ${money(strategy.initialBalance)}`],
+    ["orders", sizes(strategy)],
     ["return", percent(Number(strategy.returnFraction))],
     ["realized", money(strategy.realizedPnl)],
     ["unrealized", money(strategy.unrealizedPnl)],
@@ -42,6 +43,13 @@ function standing({ desiredStatus, pending, state, stopReason, stopReasonDetail 
   if (pending) return `${state}, ${desiredStatus} is asked for`;
   const reasons = [stopReason, stopReasonDetail].filter((reason) => reason !== null);
   return reasons.length === 0 ? state : `${state} (${reasons.join(": ")})`;
+}
+
+function sizes({ tooSmall, tradeChannel }: Strategy): string {
+  if (tooSmall === null) return "-";
+  if (tooSmall === "none") return "large enough";
+  const which = tooSmall === "all" ? "every purchase is" : "its smaller purchases are";
+  return `${which} below the smallest order of ${tradeChannel} and left out`;
 }
 
 function closed({ trades }: Performance): string {

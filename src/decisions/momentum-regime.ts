@@ -7,6 +7,7 @@ import type { PlanItem, PositionType } from "#domain/trading.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import { createAgentReader } from "./agent-data.ts";
 import { clamp } from "./conviction.ts";
+import { purchaseRange } from "./momentum-bracket.ts";
 import { isRefusal, planEntry, type Entry, type Refusal } from "./momentum-entry.ts";
 import {
   momentumReadingSchema,
@@ -38,6 +39,7 @@ export const momentumRegime: DecisionAgent<MomentumParams> = {
   description:
     "Follows the strongest momentum signal with stop loss and take profit, sized by the market regime.",
   paramsSchema: momentumParamsSchema,
+  purchaseRange,
   decide,
 };
 

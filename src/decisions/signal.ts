@@ -1,3 +1,4 @@
+import type { PurchaseRange } from "#domain/order-size.ts";
 import { finite } from "./conviction.ts";
 
 /** Smallest and largest purchase before acceleration, fraction of the portfolio's value. */
@@ -91,6 +92,13 @@ export function generateSignal(input: SignalInput): TradeSignal {
   };
 }
 
+/** What a purchase may be worth with these params, fractions of the portfolio's value. */
+export function purchaseRange(params: SignalParams): PurchaseRange {
+  const strongest = MIN_BUY + strengthOf("buy", { conviction: 100, params }) * (MAX_BUY - MIN_BUY);
+  const growth = Math.max(1, params.acceleration_multiplier_max);
+  return { smallest: MIN_BUY, largest: Math.max(MIN_BUY, strongest * growth) };
+}
+
 function requireFinite(input: SignalInput): void {
   finite(input.conviction, "conviction");
   finite(input.positionRatio, "position ratio");
@@ -145,7 +153,10 @@ function acceleration({ bullishCount, params }: SignalInput): number {
   return Math.min(low + (past * (high - low)) / ACCELERATION_RAMP, high);
 }
 
-function strengthOf(branch: TradingBranch, { conviction, params }: SignalInput): number {
+function strengthOf(
+  branch: TradingBranch,
+  { conviction, params }: Pick<SignalInput, "conviction" | "params">,
+): number {
   const { buy_threshold: buy, full_sell_threshold: fullSell } = params;
   if (branch === "buy") return (conviction - buy) / 50;
   if (branch === "partial_sell") return buy <= fullSell ? 0 : (buy - conviction) / (buy - fullSell);

@@ -1,4 +1,5 @@
 import type { Definition } from "./definition.ts";
+import { durationText } from "./duration-text.ts";
 
 const MS_PER_MINUTE = 60_000;
 
@@ -31,6 +32,16 @@ export function isFinerThanData(
   feed: FeedSteps,
 ): boolean {
   return (newsEveryMs(definition.symbols, feed) ?? 0) > timeframeMs(definition);
+}
+
+/** Said of such a template. */
+export function waitText(
+  definition: Pick<Definition, "name" | "periodMinutes" | "symbols">,
+  feed: FeedSteps,
+): string {
+  const period = durationText(timeframeMs(definition));
+  const bars = durationText(newsEveryMs(definition.symbols, feed) ?? 0);
+  return `${definition.name} ticks every ${period} and its bars come every ${bars}: it waits for each and decides once per bar`;
 }
 
 function finest(symbols: readonly string[], feed: FeedSteps): number | null {

@@ -106,7 +106,7 @@ export class Scheduler {
     const { feed, logger, store } = this.#dependencies;
     const key = `${definition.id}/${definition.version}`;
     if (this.#said.has(key) || !isFinerThanData(definition, feed)) return;
-    const alert = dataAlert(definition, this.#newsMs(definition));
+    const alert = dataAlert(definition, feed);
     logger.warn({ definition: definition.name }, alert.message);
     await store.raiseAlert(alert);
     this.#said.add(key);

@@ -20,4 +20,8 @@ export const definition = z.object({
   strategies: z.number(),
   running: z.number(),
   lastTickFor: instant.nullable(),
+  /** From one new bar of its symbols to the next; null: prices come at any time. */
+  barMinutes: z.number().nullable(),
+  /** Its period is shorter than its bars: it waits for each of them and decides once. */
+  waitsForBars: z.boolean(),
 });

@@ -1,6 +1,6 @@
 import type { Definition } from "#domain/definition.ts";
-import { durationText } from "#domain/duration-text.ts";
-import { timeframeMs } from "#domain/timeframe.ts";
+import { newsEveryMs, waitText } from "#domain/timeframe.ts";
+import type { MarketFeed } from "#ports/market-feed.ts";
 import type { NewAlert } from "#ports/store.ts";
 
 /** Something went wrong with a whole tick; repeated ones of a definition count up one alert. */
@@ -13,17 +13,19 @@ export function tickAlert(
   return { kind, severity: "error", subject, strategyId: null, message, detail };
 }
 
-/** A template that asks more often than its bars come; it is asked again at each start. */
-export function dataAlert(definition: Definition, barMs: number): NewAlert {
-  const { id, name, periodMinutes } = definition;
-  const period = durationText(timeframeMs(definition));
-  const bars = durationText(barMs);
+/** A template that asks more often than its bars come; said again at each start. */
+export function dataAlert(
+  definition: Definition,
+  feed: Pick<MarketFeed, "symbols" | "stepMs">,
+): NewAlert {
+  const { id: definitionId, periodMinutes, symbols } = definition;
+  const barMinutes = (newsEveryMs(symbols, feed) ?? 0) / 60_000;
   return {
     kind: "template_finer_than_data",
     severity: "warning",
-    subject: id,
+    subject: definitionId,
     strategyId: null,
-    message: `${name} ticks every ${period} and its bars come every ${bars}: it decides once per bar; replay finer candles, or use a template of that period`,
-    detail: { definitionId: id, periodMinutes, barMinutes: barMs / 60_000 },
+    message: waitText(definition, feed),
+    detail: { definitionId, periodMinutes, barMinutes },
   };
 }

@@ -32,6 +32,12 @@ describe("the living table", () => {
     }
   });
 
+  test("notices stand in one line below the totals", () => {
+    const overview = overviewOf(monitorOf(["a"]), names, 10);
+    const text = view({ ...overview, notices: ["one waits", "two waits"] });
+    expect(text.split("\n")).toContain("one waits; two waits");
+  });
+
   test("it says when the replay is finished, and warns of power cuts", () => {
     const text = view(overviewOf(monitorOf(["a"], {}, true), names, 10));
     expect(text).toContain("all recorded candles are played");
@@ -40,6 +46,18 @@ describe("the living table", () => {
 });
 
 describe("the monitor", () => {
+  test("templates in use that wait for their bars are said, others are not", () => {
+    const template = { id: "d", name: "quick", periodMinutes: 10, symbols: ["BTC/USDT"] };
+    const unused = { ...template, id: "e" };
+    const daily = { ...template, periodMinutes: 1_440 };
+    const monitor = monitorOf(["a"]);
+    expect(monitor.notices([template, unused, daily])).toEqual([
+      "quick ticks every 10 min and its bars come every 1 d: it waits for each and decides once per bar",
+    ]);
+    expect(monitor.dataFit(template)).toEqual({ barMinutes: 1_440, waitsForBars: true });
+    expect(monitor.dataFit(daily)).toEqual({ barMinutes: 1_440, waitsForBars: false });
+  });
+
   test("what a start restores is counted, but not as work of this node", () => {
     const live = new LiveStore();
     const monitor = monitorOver(live);
@@ -124,7 +142,12 @@ function monitorOver(live: LiveStore, finished = false) {
     sleepUntil: () => Promise.resolve(),
     observe: () => undefined,
   };
-  const feed = { name: "replay", range: { from: 0, to: 2_000 } };
+  const feed = {
+    name: "replay",
+    range: { from: 0, to: 2_000 },
+    symbols: ["BTC/USDT"],
+    stepMs: () => 86_400_000,
+  };
   return createEngineMonitor({ live, clock, feed, elapsed: () => 0 });
 }
 
