@@ -72,7 +72,7 @@ describe("a template's bars", () => {
     const at = 600 * MINUTE;
     const gone = fc.uniqueArray(fc.integer({ min: 0, max: 599 }), { maxLength: 200 });
     await fc.assert(
-      fc.asyncProperty(gone, fc.integer({ min: 0, max: 400 }), async (missing, from) => {
+      fc.asyncProperty(gone, fc.integer({ min: 0, max: 590 }), async (missing, from) => {
         const all = minutes(0, 600).filter(({ openAt }) => !missing.includes(openAt / MINUTE));
         const request = { symbol: BTC, at, count: 15, timeframeMs: 10 * MINUTE };
         const whole = await barsOf(feedOf(all), request);
