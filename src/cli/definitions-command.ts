@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { durationText } from "#domain/duration-text.ts";
 import { openClient, type Client } from "./client.ts";
 import { describe, perform, type JsonOption } from "./command.ts";
 import { instant } from "./format.ts";
@@ -12,7 +13,7 @@ const columns: readonly Column<Definition>[] = [
   { head: "DECISION AGENT", cell: ({ decisionAgent }) => decisionAgent, dispensable: 3 },
   { head: "CHANNEL", cell: ({ tradeChannel }) => tradeChannel, dispensable: 4 },
   { head: "SYMBOLS", cell: ({ symbols }) => symbols.join(", "), dispensable: 1 },
-  { head: "PERIOD", cell: ({ periodMinutes }) => `${periodMinutes} min`, align: "right" },
+  { head: "PERIOD", cell: periodOf, align: "right" },
   { head: "STATE", cell: stateOf },
   { head: "LAST TICK", cell: ({ lastTickFor }) => instant(lastTickFor) },
   {
@@ -22,6 +23,15 @@ const columns: readonly Column<Definition>[] = [
   },
   { head: "RUNNING", cell: (one) => `${one.running} of ${one.strategies}`, align: "right" },
 ];
+
+function periodOf({ barMinutes, periodMinutes, waitsForBars }: Definition): Cell | string {
+  const period = `${periodMinutes} min`;
+  if (!waitsForBars || barMinutes === null) return period;
+  return {
+    text: `${period}, waits for bars of ${durationText(barMinutes * 60_000)}`,
+    style: "yellow",
+  };
+}
 
 export function definitionsCommand(): Command {
   return new Command("definitions")

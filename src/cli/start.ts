@@ -101,7 +101,12 @@ async function launch(
   renderer.note(recoveryLine(recovery));
   renderer.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
   const names = await createNames(services);
-  renderer.show((room) => overviewOf(monitor, names, room), {
+  const definitions = await services.definitions.list();
+  const source = (room: number) => ({
+    ...overviewOf(monitor, names, room),
+    notices: monitor.notices(definitions),
+  });
+  renderer.show(source, {
     database: database.kind,
     url: api.url,
     logFile: logFile === null ? "stdout" : relative(process.cwd(), logFile),

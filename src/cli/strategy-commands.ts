@@ -46,7 +46,13 @@ export function createCommand(): Command {
           ...(description === undefined ? {} : { description }),
           ...(tag === undefined ? {} : { tags: tag }),
         });
-        output.result(created, () => `created ${created.name}\n${created.strategyId}`);
+        output.result(created, () =>
+          [
+            `created ${created.name}`,
+            created.strategyId,
+            ...(created.warnings ?? []).map((warning) => `warning: ${warning}`),
+          ].join("\n"),
+        );
       }),
     );
 }

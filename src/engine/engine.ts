@@ -1,11 +1,12 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
 import { errorMessage, InvariantError } from "#domain/errors.ts";
-import type { ShardHead } from "#ports/store.ts";
+import type { NewAlert, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { Directory } from "./directory.ts";
 import type { EngineDependencies, EnginePorts } from "./dependencies.ts";
 import { LiveStore } from "./live/live-store.ts";
 import { LiveSync } from "./live/live-sync.ts";
+import { SmallPurchases } from "./live/small-purchases.ts";
 import { Scheduler } from "./scheduler.ts";
 import { LocalShards } from "./shard/local-shards.ts";
 import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
@@ -36,6 +37,7 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #stopping = new AbortController();
   readonly #liveSync: LiveSync;
+  readonly #smallPurchases = new SmallPurchases();
   #housekeeping: Promise<unknown> | null = null;
   /** Outages whose time was given back to open ticks. */
   #forgiven = 0;
@@ -44,7 +46,10 @@ export class Engine {
     this.#dependencies = { ...ports, live: this.live };
     const inputs = new TickInputs(ports.store);
     const listener: ShardListener = {
-      committed: ({ changes }) => this.live.changed(changes),
+      committed: ({ changes }) => {
+        this.live.changed(changes);
+        for (const alert of this.#smallPurchases.note(changes)) void this.#say(alert);
+      },
       phases: (phases) => this.live.phases(phases),
       supervisor: createSupervisor((id) => this.directory.group(id), ports.timer),
     };
@@ -95,6 +100,14 @@ export class Engine {
     failpoint("shutdown.drained");
     await this.#shards.cancel(await this.#headsAtTheEnd(), reason);
     await this.#shards.close();
+  }
+
+  async #say(alert: NewAlert): Promise<void> {
+    const { logger, store } = this.#dependencies;
+    logger.warn({ strategyId: alert.strategyId }, alert.message);
+    await store.raiseAlert(alert).catch((error: unknown) => {
+      logger.warn({ error: errorMessage(error) }, "an alert was not stored");
+    });
   }
 
   /** Read again: there may be members that no message has told this node of. */

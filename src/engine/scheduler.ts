@@ -1,7 +1,10 @@
+import type { Definition } from "#domain/definition.ts";
 import { errorMessage } from "#domain/errors.ts";
+import { isFinerThanData, newsEveryMs } from "#domain/timeframe.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { EngineDependencies } from "./dependencies.ts";
 import type { GroupHost } from "./group/group-host.ts";
+import { dataAlert } from "./group/data-alert.ts";
 import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
@@ -24,6 +27,8 @@ export class Scheduler {
   readonly #paused = new Set<string>();
   /** When definitions that were paused were seen to go on, ms UTC. */
   readonly #resumedAt = new Map<string, number>();
+  /** Definitions whose period was said to be shorter than their bars, with version; once per process. */
+  readonly #said = new Set<string>();
 
   constructor(
     dependencies: EngineDependencies,
@@ -70,8 +75,13 @@ export class Scheduler {
     for (const candidate of scheduled) this.#tellPause(candidate);
     // Ticks of other nodes, and of this machine before its clock was set back.
     for (const { lastScheduledFor } of scheduled) clock.observe(lastScheduledFor ?? 0);
+    for (const { definition, members } of scheduled) {
+      if (definition.isActive && members > 0) await this.#sayIfFiner(definition);
+    }
     const dues = scheduled.flatMap((candidate) => {
-      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#awayUntil(candidate) });
+      const newsMs = this.#newsMs(candidate.definition);
+      const startedAt = this.#awayUntil(candidate);
+      const due = nextDue(candidate, { now: clock.now(), startedAt }, newsMs);
       return due === null ? [] : [{ candidate, due }];
     });
     if (this.#stopping.signal.aborted) return;
@@ -85,9 +95,10 @@ export class Scheduler {
     const ripe = dues.filter(({ due }) => due <= now);
     // Should the clock have jumped meanwhile, the newest boundary is made up for and no other.
     await Promise.all(
-      ripe.map(({ candidate }) =>
-        this.#propose(candidate, newestBoundary(candidate.definition, now)),
-      ),
+      ripe.map(({ candidate }) => {
+        const { definition } = candidate;
+        return this.#propose(candidate, newestBoundary(definition, now, this.#newsMs(definition)));
+      }),
     );
   }
 
@@ -104,6 +115,20 @@ export class Scheduler {
   /** Boundaries before this instant passed while nobody was there, or during a pause. */
   #awayUntil({ definition }: ScheduledDefinition): number {
     return Math.max(this.#startedAt, this.#resumedAt.get(definition.id) ?? 0);
+  }
+
+  #newsMs({ symbols }: Definition): number {
+    return newsEveryMs(symbols, this.#dependencies.feed) ?? 0;
+  }
+
+  async #sayIfFiner(definition: Definition): Promise<void> {
+    const { feed, logger, store } = this.#dependencies;
+    const key = `${definition.id}/${definition.version}`;
+    if (this.#said.has(key) || !isFinerThanData(definition, feed)) return;
+    const alert = dataAlert(definition, feed);
+    logger.warn({ definition: definition.name }, alert.message);
+    await store.raiseAlert(alert);
+    this.#said.add(key);
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {

@@ -51,7 +51,7 @@ export function createServices(dependencies: ServiceDependencies): Services {
     definitions: createDefinitionService({ ...dependencies, onChange }),
     strategies: {
       ...createStrategyService({ ...dependencies, onChange }),
-      ...createStrategyReads(dependencies.database),
+      ...createStrategyReads(dependencies),
       replayDecision: (composeId) => replayDecision({ ...dependencies, ticks }, composeId),
     },
     health: createHealthService(dependencies),

@@ -51,6 +51,8 @@ export interface EngineOptions {
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
   failpoint?: OnFailpoint;
+  /** What agents get for candles; none without a word. */
+  bars?: EnginePorts["bars"];
   /** Time that the test does not move by `tick`. */
   clock?: Clock;
   /** Where the shards live, if not in the main thread. */
@@ -130,6 +132,10 @@ export class HandFeed implements MarketFeed {
     return [];
   }
 
+  stepMs(): number | null {
+    return null;
+  }
+
   async funding() {
     return [];
   }
@@ -182,7 +188,8 @@ export class EngineFixture implements AsyncDisposable {
       decisions,
       agents: createAgentRegistry(options.agents ?? [reader("ta")]),
       observe: (request) => observeMarket({ feed: this.feed, ...request }),
-      candles: async () => [],
+      bars: options.bars ?? (async () => []),
+      feed: this.feed,
       logger: silent,
       failpoint,
       ...(options.threads === undefined ? {} : { threads: options.threads }),

@@ -3,26 +3,40 @@ import { definition, named, pauseResult } from "#api/schemas/definitions.ts";
 import { command, query, router } from "#api/trpc.ts";
 
 export const definitionsRouter = router({
-  list: query.output(z.array(definition)).query(({ ctx }) => ctx.services.definitions.list()),
+  list: query.output(z.array(definition)).query(async ({ ctx: { monitor, services } }) => {
+    const definitions = await services.definitions.list();
+    return definitions.map((one) => ({ ...one, ...monitor.dataFit(one) }));
+  }),
 
   get: query
     .input(named)
     .output(definition)
-    .query(({ ctx, input }) => ctx.services.definitions.get(input.definition)),
+    .query(async ({ ctx: { monitor, services }, input }) => {
+      const found = await services.definitions.get(input.definition);
+      return { ...found, ...monitor.dataFit(found) };
+    }),
 
   pause: command
     .input(named)
     .output(pauseResult)
-    .mutation(async ({ ctx: { services }, input }) => {
+    .mutation(async ({ ctx: { monitor, services }, input }) => {
       const { email: actor } = await services.localUser();
-      return services.definitions.pause(input.definition, actor);
+      const { definition: found, outcome } = await services.definitions.pause(
+        input.definition,
+        actor,
+      );
+      return { outcome, definition: { ...found, ...monitor.dataFit(found) } };
     }),
 
   resume: command
     .input(named)
     .output(pauseResult)
-    .mutation(async ({ ctx: { services }, input }) => {
+    .mutation(async ({ ctx: { monitor, services }, input }) => {
       const { email: actor } = await services.localUser();
-      return services.definitions.resume(input.definition, actor);
+      const { definition: found, outcome } = await services.definitions.resume(
+        input.definition,
+        actor,
+      );
+      return { outcome, definition: { ...found, ...monitor.dataFit(found) } };
     }),
 });

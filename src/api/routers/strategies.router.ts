@@ -26,7 +26,7 @@ export const strategiesRouter = router({
 
   create: command
     .input(schema.createRequest)
-    .output(z.object({ strategyId: common.id, name: z.string() }))
+    .output(schema.created)
     .mutation(async ({ ctx, input: { definition, ...request } }) => {
       const { services } = ctx;
       const owner = await services.localUser();

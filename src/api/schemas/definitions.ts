@@ -31,6 +31,10 @@ export const definition = z.object({
   pausedAt: instant.nullable(),
   /** Ticks that came while one was under way. */
   skippedTicks: z.number(),
+  /** From one new bar of its symbols to the next; null: prices come at any time. */
+  barMinutes: z.number().nullable(),
+  /** Its period is shorter than its bars: it waits for each of them and decides once. */
+  waitsForBars: z.boolean(),
 });
 
 export const pauseResult = z.object({ outcome: z.enum(["requested", "unchanged"]), definition });

@@ -36,6 +36,13 @@ export const createRequest = z.strictObject({
   tags: tags.exactOptional(),
 });
 
+export const created = z.object({
+  strategyId: id,
+  name: z.string(),
+  /** What its owner should know, e.g. that some purchases are too small for the venue; left out: nothing. */
+  warnings: z.array(z.string()).exactOptional(),
+});
+
 export const updateRequest = z.strictObject({
   strategyId: id,
   name: name.exactOptional(),
@@ -77,6 +84,11 @@ export const listItem = z.object({
   stopReason: stopReason.nullable(),
   stopReasonDetail: z.string().nullable(),
   isActive: z.boolean(),
+  /**
+   * Purchases below its venue's smallest order at its present value: none, some (they leave no order),
+   * or all of them. Null: its decision agent does not say how large they are.
+   */
+  tooSmall: z.enum(["none", "some", "all"]).nullable(),
   initialBalance: amount,
   cash: amount,
   totalValue: amount,

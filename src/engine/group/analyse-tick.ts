@@ -2,6 +2,7 @@ import type { AgentOutput } from "#domain/analysis.ts";
 import type { Definition } from "#domain/definition.ts";
 import { errorMessage } from "#domain/errors.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
+import { timeframeMs } from "#domain/timeframe.ts";
 import type { Tick } from "#domain/tick.ts";
 import type { AnalysedTick } from "#machines/template-group.machine.ts";
 import { SourceUnavailable, type AgentContext, type BusinessAgent } from "#ports/business-agent.ts";
@@ -13,7 +14,7 @@ import { withinTime } from "#engine/time-limit.ts";
 /** What an analysis needs: no store and no queue, so that a backtest can run one too. */
 export type AnalysisDependencies = Pick<
   EnginePorts,
-  "agents" | "candles" | "channels" | "decisions" | "observe" | "settings" | "timer"
+  "agents" | "bars" | "channels" | "decisions" | "observe" | "settings" | "timer"
 >;
 
 /** A tick to analyse, stored or not. */
@@ -37,9 +38,12 @@ export async function analyseTick(
   decisions.get(definition.decisionAgent);
   const startedAt = timer.elapsed();
   const at = tick.scheduledFor;
-  const since = tick.previousFor ?? at - definition.periodMinutes * 60_000;
-  const market = await observeInTime({ symbols: definition.symbols, at, since }, dependencies);
-  const outputs = await runAgents(definition, market, dependencies);
+  const timeframe = timeframeMs(definition);
+  const since = tick.previousFor ?? at - timeframe;
+  const look = { symbols: definition.symbols, at, since, timeframeMs: timeframe };
+  const market = await observeInTime(look, dependencies);
+  const news = { definition, market, since: tick.previousFor };
+  const outputs = await runAgents(news, dependencies);
   const analysis = Object.fromEntries(outputs.map((output) => [output.agent, output]));
   return {
     input: frozen({ tick, definition, market, analysis }),
@@ -48,22 +52,24 @@ export async function analyseTick(
   };
 }
 
-function runAgents(
-  definition: Definition,
-  market: MarketSnapshot,
-  dependencies: AnalysisDependencies,
-): Promise<AgentOutput[]> {
+/** What agents look at: what closed after `since`; null: their first tick. */
+interface News {
+  definition: Definition;
+  market: MarketSnapshot;
+  since: number | null;
+}
+
+function runAgents(news: News, dependencies: AnalysisDependencies): Promise<AgentOutput[]> {
+  const { agents } = dependencies;
   return Promise.all(
-    definition.agents.map(({ name }) =>
-      runAgent(dependencies.agents.get(name), { definition, market }, dependencies),
-    ),
+    news.definition.agents.map(({ name }) => runAgent(agents.get(name), news, dependencies)),
   );
 }
 
 async function runAgent(
   agent: BusinessAgent,
-  { definition, market }: { definition: Definition; market: MarketSnapshot },
-  { candles, settings, timer }: AnalysisDependencies,
+  { definition, market, since }: News,
+  { bars, settings, timer }: AnalysisDependencies,
 ): Promise<AgentOutput> {
   const startedAt = timer.elapsed();
   const { name } = agent;
@@ -71,9 +77,11 @@ async function runAgent(
   const finished = new AbortController();
   const context: AgentContext = {
     at: market.at,
+    since,
     symbols: definition.symbols,
     market,
-    candles: (symbol, count) => candles(symbol, market.at, count),
+    candles: (symbol, count) =>
+      bars({ symbol, at: market.at, count, timeframeMs: timeframeMs(definition) }),
     signal: finished.signal,
   };
   const answer = Promise.resolve()

@@ -89,7 +89,7 @@ test("an agent that does not answer is a timeout, a market that does not is an e
 function dependencies(changes: Partial<AnalysisDependencies> = {}): AnalysisDependencies {
   return {
     agents: createAgentRegistry([]),
-    candles: async () => [],
+    bars: async () => [],
     channels: createChannelRegistry(),
     decisions: createDecisionRegistry(),
     observe: async ({ at }) => ({ at, quotes: {}, funding: [], facts: {} }),
