@@ -173,7 +173,7 @@ export class Book {
   }
 
   #setMarket(at: number, prices: Readonly<Record<string, string>>): void {
-    this.#at = Math.max(this.#at, at);
+    this.#at = at;
     for (const [symbol, price] of Object.entries(prices)) this.#prices.set(symbol, price);
   }
 

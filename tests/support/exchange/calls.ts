@@ -30,7 +30,10 @@ export class Calls implements AsyncDisposable {
   }
 
   /** Resolves with the answer. @throws when there is none: what the exchange has done is not known */
-  async call(request: { call: string }, signal?: AbortSignal): Promise<unknown> {
+  async call(
+    request: { call: string; [detail: string]: unknown },
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const timeout = AbortSignal.timeout(this.#options.timeoutMs);
     const ends = [timeout, this.#closed.signal, ...(signal === undefined ? [] : [signal])];
     const end = AbortSignal.any(ends);

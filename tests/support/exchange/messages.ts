@@ -114,7 +114,7 @@ export const controlCall = z.discriminatedUnion("call", [
   z.object({ call: z.literal("openAccount"), account: accountOptions }),
   z.object({
     call: z.literal("moveMarket"),
-    /** ms UTC; time never goes back. */
+    /** ms UTC; the time of fills from now on. */
     at: z.number(),
     prices: z.record(z.string(), amount),
   }),
