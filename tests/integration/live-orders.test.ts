@@ -75,10 +75,15 @@ describe.each(storeKinds)("live orders on %s", (kind) => {
   /** An engine with a channel of its own to this test's account, and one strategy per role. */
   async function open(
     decide: Decide,
-    { roles = ["one"], marketType = "spot", idsTaken = "while open", ...options }: OpenOptions = {},
+    given: OpenOptions = {},
     after?: EngineFixture,
   ): Promise<{ troupe: EngineFixture; ids: string[]; id: string }> {
-    const channel = await exchange.openChannel({ name: account, marketType, idsTaken });
+    const { duplicates = "rejected", idsTaken = "while open", ...options } = given;
+    const { roles = ["one"], marketType = "spot" } = given;
+    const channel = await exchange.openChannel(
+      { name: account, marketType, idsTaken },
+      { duplicates },
+    );
     channels.push(channel);
     const settings = { orders: ORDERS, ...options.settings };
     const own = { ...options, settings, channels: [channel], decisions: { decide } };
@@ -233,6 +238,80 @@ describe.each(storeKinds)("live orders on %s", (kind) => {
     expect(await own()).toHaveLength(1);
   });
 
+  test.for(["rejected", "passed on"] as const)(
+    "an order sent again while it cannot be found yet is not taken for refused (duplicates %s)",
+    async (duplicates) => {
+      await using one = await opened(open(buysOnce("1"), { idsTaken: "for ever", duplicates }));
+      await exchange.tell({ call: "deliver", account, as: "lost" });
+      const ms = ORDERS.answerMs + ORDERS.notFoundMs + ORDERS.notFoundMs / 2;
+      await behave("place", { answer: "never", hidden: { finds: 0, ms } });
+      await one.troupe.tick();
+      await settled(one.id);
+      expect(await instructions(one.id)).toMatchObject([{ status: "filled" }]);
+    },
+  );
+
+  test("an order sent again and refused in earnest is over, with the venue's reason", async () => {
+    await using one = await opened(open(buysOnce("1")));
+    await behave("place", { takenAfterMs: null }, { refusal: "the market is closed" });
+    await one.troupe.tick();
+    await settled(one.id);
+    expect(await instructions(one.id)).toMatchObject([
+      { status: "rejected", reason: "the market is closed" },
+    ]);
+  });
+
+  test("an order that is now not found and now not to be asked for is told of by an alert", async () => {
+    await using one = await opened(open(buysOnce("1")));
+    await behave("place", { takenAfterMs: null });
+    const wavering = Array.from({ length: 80 }, (_, n): Behaviour =>
+      n % 2 === 0 ? { answer: "error" } : {},
+    );
+    await behave("find", ...wavering);
+    await one.troupe.tick();
+    await vi.waitFor(async () => {
+      expect(await one.troupe.alerts()).toMatchObject([{ kind: "order_unknown" }]);
+    }, QUICK);
+    expect(await own()).toEqual([]);
+    await exchange.tell({ call: "behaveWell" });
+    await settled(one.id);
+    expect(await instructions(one.id)).toMatchObject([{ status: "filled" }]);
+  });
+
+  test("an order the venue has told of is not sent again when it cannot be found any more", async () => {
+    await using one = await opened(open(buysOnce("1")));
+    const before = (await exchange.book()).calls["place"] ?? 0;
+    await exchange.tell({ call: "deliver", account, as: "lost" });
+    await behave("place", { fills: [] });
+    await behave("find", ...Array.from({ length: 80 }, (): Behaviour => ({ answer: "nothing" })));
+    await one.troupe.tick();
+    await exchange.tell({ call: "fillAll" });
+    await vi.waitFor(async () => {
+      expect(await one.troupe.alerts()).toMatchObject([{ kind: "order_unknown" }]);
+    }, QUICK);
+    expect((await exchange.book()).calls["place"]).toBe(before + 1);
+    await exchange.tell({ call: "behaveWell" });
+    await settled(one.id);
+    expect(await instructions(one.id)).toMatchObject([{ status: "filled" }]);
+  });
+
+  test("an order that cannot be cancelled, for it is filled, is booked and closed by its stop", async () => {
+    await using one = await opened(open(buysOnce("1")));
+    await exchange.tell({ call: "deliver", account, as: "lost" });
+    await behave("place", { fills: [] });
+    await behave("find", { answer: "never" }, { answer: "never" });
+    // As venues answer that know open orders only.
+    await behave("cancel", ...Array.from({ length: 40 }, (): Behaviour => ({ answer: "nothing" })));
+    await one.troupe.tick();
+    await vi.waitFor(async () => expect(await own()).toHaveLength(1), QUICK);
+    await exchange.tell({ call: "fillAll" });
+    await one.troupe.stopStrategy(one.id, true);
+    expect(await instructions(one.id)).toMatchObject([
+      { status: "filled", side: "BUY" },
+      { status: "filled", side: "SELL" },
+    ]);
+  });
+
   test("an order that is refused is over, with the venue's reason", async () => {
     await using one = await opened(open(buysOnce("1")));
     await behave("place", { refusal: "the market is closed" });
@@ -380,6 +459,7 @@ interface OpenOptions extends EngineOptions {
   marketType?: AccountOptions["marketType"];
   /** As on Binance, unless told: whoever sends an order again that is over buys twice. */
   idsTaken?: AccountOptions["idsTaken"];
+  duplicates?: "rejected" | "passed on";
 }
 
 /** Buys when it holds nothing and never has. */

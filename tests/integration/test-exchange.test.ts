@@ -259,6 +259,15 @@ describe("an answer", () => {
     expect(await find(known)).toMatchObject({ status: "filled" });
   });
 
+  test("is nothing, though the order is there, when told so", async () => {
+    const known = order();
+    await placeSo({ fills: [] }, known);
+    await exchange.behave(name(), "find", { answer: "nothing" });
+    await exchange.behave(name(), "cancel", { answer: "nothing" });
+    expect([await find(known), await channel.cancel(known, signal)]).toEqual([null, null]);
+    expect(await find(known)).toMatchObject({ status: "cancelled" });
+  });
+
   test("to find is nothing for an order that is there and not yet to be seen", async () => {
     const hidden = order();
     await placeSo({ hidden: { finds: 2, ms: 0 } }, hidden);

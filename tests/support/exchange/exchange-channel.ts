@@ -13,6 +13,11 @@ export interface ExchangeChannelOptions {
   feeRate: number;
   /** How long the exchange may take to answer, ms. */
   timeoutMs?: number;
+  /**
+   * What `place` makes of a refusal because the id is taken: it rejects, for the refusal says nothing of
+   * the order; or it passes the refusal on as it is, as a careless channel would.
+   */
+  duplicates?: "rejected" | "passed on";
 }
 
 /** The test exchange as a channel of the engine. */
@@ -24,9 +29,12 @@ export class ExchangeChannel implements LiveChannel, AsyncDisposable {
   readonly takerFeeRate: number;
   readonly slippageRate = 0.001;
   readonly #calls: Calls;
+  readonly #passesDuplicatesOn: boolean;
   readonly #listeners = new Set<(report: OrderReport) => void>();
 
-  constructor({ feeRate, marketType, name, timeoutMs = 2_000, url }: ExchangeChannelOptions) {
+  constructor(options: ExchangeChannelOptions) {
+    const { feeRate, marketType, name, timeoutMs = 2_000, url } = options;
+    this.#passesDuplicatesOn = options.duplicates === "passed on";
     this.name = name;
     this.marketType = marketType;
     this.maxLeverage = marketType === "spot" ? 1 : 10;
@@ -54,7 +62,7 @@ export class ExchangeChannel implements LiveChannel, AsyncDisposable {
     const request = { call: "place", order: requestOf(order) };
     const report = orderReport.parse(await this.#calls.call(request, signal));
     // It says that an order of this id is there and not what became of it: that is for `find` to ask.
-    if (report.status === "rejected" && report.reason === DUPLICATE) throw new Error(DUPLICATE);
+    if (report.reason === DUPLICATE && !this.#passesDuplicatesOn) throw new Error(DUPLICATE);
     return report;
   }
 

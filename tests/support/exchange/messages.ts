@@ -67,8 +67,11 @@ export type FromExchange = z.infer<typeof fromExchange>;
 const behaviour = z.object({
   /** When it reaches the book, ms; null: it is lost on its way, and nobody answers. */
   takenAfterMs: z.number().nullable().optional(),
-  /** `error`: an answer that does not say what became of the order. */
-  answer: z.enum(["once", "twice", "never", "error"]).optional(),
+  /**
+   * `error`: an answer that does not say what became of the order. `nothing`: as if the order were not
+   * there.
+   */
+  answer: z.enum(["once", "twice", "never", "error", "nothing"]).optional(),
   /** After the book has taken it, ms. */
   answerAfterMs: z.number().optional(),
   /** What breaks, before the book has taken the call or after that and before the answer. */

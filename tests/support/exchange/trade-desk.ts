@@ -80,7 +80,7 @@ export class TradeDesk {
     const result = this.#carryOut(client.account, call, told);
     if (told.breaks?.when === "after") return this.#break(client, told.breaks.what);
     if (told.answerAfterMs !== undefined) await sleep(told.answerAfterMs);
-    const answer = told.answer === "error" ? { id, error: "unknown: try later" } : { id, result };
+    const answer = answerOf(id, result, told);
     if (told.answer === "never") return;
     send(client, answer);
     if (told.answer === "twice") send(client, answer);
@@ -194,6 +194,11 @@ function stepsOf(quantity: string, { expires = false, fills }: Behaviour): Told 
     return step;
   });
   return { steps, expires };
+}
+
+function answerOf(id: number, result: unknown, { answer }: Behaviour): FromExchange {
+  if (answer === "error") return { id, error: "unknown: try later" };
+  return { id, result: answer === "nothing" ? null : result };
 }
 
 function send({ socket }: Client, message: FromExchange): void {
