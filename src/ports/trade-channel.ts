@@ -44,7 +44,8 @@ export interface Account {
  * for by their client order id before they are placed again (I4).
  *
  * Every call that rejects leaves the outcome unknown, whatever the error: the caller asks with `find`.
- * A refusal by the venue is an answer, a report with the status `rejected`.
+ * A refusal by the venue is an answer, a report with the status `rejected`; but one that only says that
+ * the client order id is taken says nothing of the order that has taken it, and rejects.
  */
 export interface LiveChannel extends Venue {
   readonly kind: "live";

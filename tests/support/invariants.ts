@@ -28,10 +28,14 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
       select instruction_id, sum(quantity) as quantity from strategy_details group by 1
     ) d using (instruction_id)
     where i.filled_quantity <> coalesce(d.quantity, 0)`,
+  // Of its own cycle; of a live order, also of a later one in which the venue told of the fill.
   "I1: a trade detail of no instruction": `
     select d.trade_id from strategy_details d
     left join strategy_instructions i using (strategy_id, instruction_id)
-    where i.cycle_index is distinct from d.cycle_index`,
+    left join strategy_compose_cycles c
+      on c.strategy_id = d.strategy_id and c.cycle_index = d.cycle_index
+    where i.cycle_index is null or d.cycle_index < i.cycle_index
+      or (d.cycle_index > i.cycle_index and c.cause <> 'order')`,
   "I1: a view whose exposure is not that of its holdings": `
     select v.strategy_id, v.cycle_index from strategy_portfolio_views v
     left join strategy_holdings h using (strategy_id, cycle_index)

@@ -47,12 +47,17 @@ export class OrderWatch {
   #missingSince: number | null = null;
   #unknownSince: number | null = null;
   #hasComplained = false;
+  /** Has the venue ever told of it? Then it is never sent again, whatever is found of it later. */
+  #isKnown: boolean;
+  /** What the venue said when the order was sent again, as long as it cannot be found. */
+  #refusal: OrderReport | null = null;
 
   constructor(order: PendingOrder, dependencies: WatchDependencies) {
     this.order = order;
     this.#dependencies = dependencies;
     this.#begunAt = dependencies.timer.elapsed();
     this.#pauseMs = dependencies.settings.askEveryMs;
+    this.#isKnown = order.exchangeOrderId !== null || order.fills.length > 0;
     this.#stored = `open/${order.fills.length}/${order.exchangeOrderId}`;
   }
 
@@ -69,6 +74,7 @@ export class OrderWatch {
   push(report: OrderReport): void {
     try {
       this.#pushed.push(...readReports([report]));
+      this.#isKnown ||= report.status !== "rejected";
       this.#wake();
     } catch (error) {
       this.#dependencies.onFailure(error, "the venue said what cannot be read");
@@ -109,29 +115,40 @@ export class OrderWatch {
     return this.#onMissing();
   }
 
-  /** Cancels where that is wanted, which answers like a question. */
+  /**
+   * Cancels where that is wanted, which answers like a question; but a venue may know open orders only
+   * when it cancels, so what it does not know then is asked for as well.
+   */
   async #ask(): Promise<Answer> {
-    const { channel, failpoint, settings } = this.#dependencies;
+    const { channel, failpoint } = this.#dependencies;
     const { signal } = this.#stopping;
     failpoint("orders.before-find");
-    const call = this.#wantsCancel
-      ? channel.cancel(this.order, signal)
-      : channel.find(this.order, signal);
-    const answer = await this.#answered(call, settings.answerMs);
+    let answer: Answer = { kind: "missing" };
+    if (this.#wantsCancel) answer = await this.#answered(channel.cancel(this.order, signal));
+    if (answer.kind === "missing" && !this.#isStopped) {
+      answer = await this.#answered(channel.find(this.order, signal));
+    }
     failpoint("orders.after-find");
     return answer;
   }
 
   /**
    * Not known to the venue: it may not have looked everywhere yet. Believed after a while, and then the
-   * order is sent once more, under the same client order id; one nobody wants any more is not.
+   * order is sent once more, under the same client order id; one that was refused when it was sent again,
+   * or that nobody wants any more, is not, and never one that the venue has told of: its id may be free
+   * again, because it is over. How long nobody could say anything is counted on: an order
+   * that is now not found and now not to be asked for is as unknown as one that is never answered.
    */
   async #onMissing(): Promise<boolean> {
     const { settings, timer } = this.#dependencies;
+    if (this.#isKnown) {
+      this.#complain("the venue does not find an order that it has told of");
+      return false;
+    }
     this.#missingSince ??= timer.elapsed();
-    this.#unknownSince = null;
     if (timer.elapsed() - this.#missingSince < settings.notFoundMs) return false;
     this.#missingSince = null;
+    if (this.#refusal !== null) return this.#take(this.#refusal);
     if (this.#wantsCancel) return this.#take(this.#neverSent());
     return this.#place("again");
   }
@@ -144,27 +161,18 @@ export class OrderWatch {
     if ((which === "again" || isLate) && !(await this.#mayStillSend())) return false;
     if (this.#isStopped) return true;
     failpoint("orders.before-send");
-    const answer = await this.#answered(
-      channel.place(this.order, this.#stopping.signal),
-      settings.answerMs,
-    );
+    const answer = await this.#answered(channel.place(this.order, this.#stopping.signal));
     failpoint("orders.after-send");
     if (this.#isStopped) return true;
     if (answer.kind !== "report") {
       if (answer.kind === "unknown") this.#complain(answer.reason);
       return false;
     }
-    // A refusal of what was sent before may only mean that the venue has it already: it is asked again.
     const { report } = answer;
-    if (which === "again" && report.status === "rejected") return this.#takeRefusal(report);
-    return this.#take(report);
-  }
-
-  async #takeRefusal(refusal: OrderReport): Promise<boolean> {
-    const answer = await this.#ask();
-    if (this.#isStopped) return true;
-    if (answer.kind === "unknown") return false;
-    return this.#take(answer.kind === "report" ? answer.report : refusal);
+    if (which === "first" || report.status !== "rejected") return this.#take(report);
+    // It may only mean that the venue has the order already and does not show it yet: asked for once more.
+    this.#refusal = report;
+    return false;
   }
 
   /** A late send is only its shard's holder's; who is not, or cannot find out, asks on. */
@@ -182,6 +190,7 @@ export class OrderWatch {
     const { failpoint, onFailure, settings, store, timer } = this.#dependencies;
     const isOver = report.status !== "open" && isWhole(report, this.order);
     const says = `${isOver ? report.status : "open"}/${report.fills.length}/${report.exchangeOrderId}`;
+    this.#isKnown ||= report.status !== "rejected";
     if (says === this.#stored) return isOver;
     failpoint("orders.answered");
     while (!this.#isStopped) {
@@ -206,8 +215,9 @@ export class OrderWatch {
     return { clientOrderId, symbol, exchangeOrderId: null, status: "cancelled", fills: [], reason };
   }
 
-  async #answered(call: Promise<OrderReport | null>, ms: number): Promise<Answer> {
-    const { timer } = this.#dependencies;
+  async #answered(call: Promise<OrderReport | null>): Promise<Answer> {
+    const { settings, timer } = this.#dependencies;
+    const ms = settings.answerMs;
     const { signal } = this.#stopping;
     const expired = (): never => {
       throw new Error(`no answer within ${ms} ms`);

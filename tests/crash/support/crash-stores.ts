@@ -42,6 +42,11 @@ export async function seededTemplate(
   };
 }
 
+/** A database with nothing in it, not even tables. */
+export function emptyStore(kind: StoreKind): Promise<CrashStore> {
+  return kind === "pglite" ? pgliteStore() : postgresStore({ serverUrl: undefined });
+}
+
 async function pgliteStore(from?: string): Promise<CrashStore & CrashTemplate> {
   const folder = await mkdtemp(join(tmpdir(), "troupe-crash-"));
   if (from !== undefined) await cp(from, folder, { recursive: true });

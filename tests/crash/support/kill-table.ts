@@ -6,7 +6,7 @@ import type { StoreKind } from "./crash-stores.ts";
 export interface Death {
   where: string;
   database: StoreKind;
-  /** It left a tick under way. */
+  /** It left a tick under way, or what else the table counts. */
   leftOpen: boolean;
   /** The next process found every invariant kept, restored what was committed and went on. */
   recovered: boolean;
@@ -29,15 +29,20 @@ export class KillTable {
   readonly #order: readonly string[];
   readonly #seed: number;
   readonly #file: string | undefined;
+  readonly #left: string;
 
-  /** Kept in `file` too: as JSON, or as a Markdown table when it is called so. */
+  /**
+   * Kept in `file` too: as JSON, or as a Markdown table when it is called so. `left`: what deaths are
+   * counted for that left it behind.
+   */
   constructor(
     order: readonly string[],
-    { seed, file }: { seed: number; file?: string | undefined },
+    { seed, file, left = "tick open" }: { seed: number; file?: string | undefined; left?: string },
   ) {
     this.#order = order;
     this.#seed = seed;
     this.#file = file;
+    this.#left = left;
   }
 
   add(where: string, database: StoreKind): Death {
@@ -58,10 +63,10 @@ export class KillTable {
   print(): void {
     const lines = this.rows.map((row) => {
       const { failpoint, database, kills, leftOpen, outcome } = row;
-      const counts = `${String(kills).padStart(5)}  ${String(leftOpen).padStart(9)}`;
+      const counts = `${String(kills).padStart(5)}  ${String(leftOpen).padStart(this.#left.length)}`;
       return `  ${failpoint.padEnd(40)} ${database.padEnd(9)} ${counts}  ${outcome}`;
     });
-    const head = `  ${"failpoint".padEnd(40)} ${"database".padEnd(9)} kills  tick open  outcome`;
+    const head = `  ${"failpoint".padEnd(40)} ${"database".padEnd(9)} kills  ${this.#left}  outcome`;
     process.stdout.write(`${this.#summary()}\n${[head, ...lines].join("\n")}\n`);
   }
 
@@ -77,8 +82,7 @@ export class KillTable {
       ({ failpoint, database, kills, leftOpen, outcome }) =>
         `| ${failpoint} | ${database} | ${kills} | ${leftOpen} | ${outcome} |`,
     );
-    const head =
-      "| failpoint | database | kills | left a tick open | outcome |\n|---|---|---|---|---|";
+    const head = `| failpoint | database | kills | left: ${this.#left} | outcome |\n|---|---|---|---|---|`;
     return `${this.#summary()}\n\n${[head, ...lines].join("\n")}\n`;
   }
 
