@@ -1,6 +1,8 @@
 import type { Renderer } from "./renderer.ts";
 import { EXIT } from "./problem.ts";
-import { waitForEnd } from "./signals.ts";
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+type Signal = keyof typeof SIGNALS;
 
 /** A stop that takes longer is cut short: what is committed is safe, the rest is done again. */
 const STOP_MS = 9_000;
@@ -68,4 +70,26 @@ async function isDoneWithin(ms: number, work: Promise<void>): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Resolves with the first reason to end: a signal, or nobody reading our output any more. A second
+ * signal ends the process at once, as a crash would.
+ */
+export function waitForEnd(): Promise<string> {
+  return new Promise((resolve) => {
+    let isEnding = false;
+    const onSignal = (signal: Signal): void => {
+      if (isEnding) process.exit(128 + SIGNALS[signal]);
+      isEnding = true;
+      resolve(signal);
+    };
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+    process.on("SIGHUP", onSignal);
+    process.stdout.on("error", () => {
+      isEnding = true;
+      resolve("output closed");
+    });
+  });
 }

@@ -6,7 +6,7 @@ import { describe, perform, type JsonOption, type Output } from "./command.ts";
 import { instant, plural } from "./format.ts";
 import type { Column } from "./grid.ts";
 import { EXIT } from "./problem.ts";
-import { waitForEnd } from "./signals.ts";
+import { waitForEnd } from "./lifetime.ts";
 
 interface PruneOptions extends JsonOption {
   keep: string;

@@ -1,5 +1,6 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
-import { errorMessage, InvariantError } from "#domain/errors.ts";
+import { textOf } from "#domain/json.ts";
+import { errorMessage } from "#domain/errors.ts";
 import type { NewAlert, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import { Directory } from "./directory.ts";
@@ -143,7 +144,7 @@ export class Engine {
 
   async #onTick(claim: Claim): Promise<void> {
     const { store } = this.#dependencies;
-    const found = await store.pendingTick(textOf(claim, "tickId"));
+    const found = await store.pendingTick(textOf(claim.body, "tickId", `message ${claim.id}`));
     if (found === null) await store.dismiss(claim);
     else await this.directory.group(found.definition.id).due(claim, found);
   }
@@ -218,10 +219,4 @@ export class Engine {
       });
     }
   }
-}
-
-function textOf(claim: Claim, field: string): string {
-  const value = claim.body[field];
-  if (typeof value === "string") return value;
-  throw new InvariantError(`message ${claim.id} has no ${field}`);
 }

@@ -1,4 +1,5 @@
 import type { PgBoss } from "pg-boss";
+import { z } from "zod";
 import type { QueueName } from "#ports/work-queue.ts";
 import { affectedBy } from "./boss.ts";
 
@@ -19,4 +20,29 @@ export async function releaseClaim(
   // pg-boss lets a failed message wait; pulled forward, it does not. (Its restore() would be
   // one call, but matches no attempt and so could take a claim away from another node.)
   await boss.update(queue, undefined, { id: fence.id, startAfter: 0 });
+}
+
+// By the database's clock alone. A row that somebody has locked is being settled or taken over this
+// very moment; waiting for it could take as long as a frozen node keeps its transaction open.
+const silentClaims = `
+  select id, retry_count as "retryCount" from pgboss.job
+  where name = $1 and state = 'active' and policy = 'key_strict_fifo'
+    and heartbeat_on < pgboss.job_now() - make_interval(secs => $2)
+  for update skip locked`;
+const silentClaim = z.object({ id: z.string(), retryCount: z.number() });
+
+/**
+ * Releases the claims of nodes that gave no sign of life for so long. Fenced: should such a node live
+ * on, it learns at its next sign of life, or at its commit, that the message is another's.
+ */
+export async function reapSilentClaims(
+  boss: PgBoss,
+  { queue, heartbeatSeconds }: { queue: QueueName; heartbeatSeconds: number },
+): Promise<Fence[]> {
+  const { rows } = await boss.getDb().executeSql(silentClaims, [queue, heartbeatSeconds]);
+  const silent = rows.map((row) => silentClaim.parse(row));
+  for (const fence of silent) {
+    await releaseClaim(boss, { queue, fence }, "its node gave no sign of life");
+  }
+  return silent;
 }

@@ -10,8 +10,7 @@ import { WakeSignal } from "./wake-signal.ts";
 import { affectedBy, describe, type QueueLogger, type QueueTuning } from "./boss.ts";
 import { withDeadline } from "./deadline.ts";
 import { Delivery } from "./delivery.ts";
-import { releaseClaim } from "./release.ts";
-import { reapSilentClaims } from "./reaper.ts";
+import { reapSilentClaims, releaseClaim } from "./release.ts";
 
 export interface WorkerOptions {
   boss: PgBoss;

@@ -7,7 +7,7 @@ import type { Tick } from "#domain/tick.ts";
 import type { AnalysedTick } from "#machines/template-group.machine.ts";
 import { SourceUnavailable, type AgentContext, type BusinessAgent } from "#ports/business-agent.ts";
 import type { EnginePorts } from "#engine/dependencies.ts";
-import { frozen } from "#engine/frozen.ts";
+import { frozen } from "#domain/json.ts";
 import { observeInTime } from "#engine/observation.ts";
 import { withinTime } from "#engine/time-limit.ts";
 

@@ -1,6 +1,6 @@
 import type { TickInput } from "#domain/tick.ts";
 import type { EngineStore } from "#ports/store.ts";
-import { frozen } from "#engine/frozen.ts";
+import { frozen } from "#domain/json.ts";
 
 const KEPT = 8;
 

@@ -1,3 +1,4 @@
+import { textOf } from "#domain/json.ts";
 import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import { readReports } from "#domain/order-report.ts";
 import type { ShardHead } from "#ports/store.ts";
@@ -76,7 +77,7 @@ export class LocalShards implements ShardRunner {
   async #workOn(head: ShardHead, claim: Claim): Promise<ShardOutcome> {
     const shard = this.#shard(head);
     await shard.synchronise(head);
-    switch (textOf(claim, "kind")) {
+    switch (fieldOf(claim, "kind")) {
       case "tick":
         return this.#tick(claim, head, shard);
       case "resume":
@@ -90,13 +91,17 @@ export class LocalShards implements ShardRunner {
   /** Messages that are about one strategy, or about the orders of all. */
   async #carryOut(claim: Claim, shard: ShardHost): Promise<ShardOutcome> {
     const definition = await this.#dependencies.store.definition(shard.definitionId);
-    switch (textOf(claim, "kind")) {
+    switch (fieldOf(claim, "kind")) {
       case "command":
-        await shard.command(claim, textOf(claim, "strategyId"), definition);
+        await shard.command(claim, fieldOf(claim, "strategyId"), definition);
         return { kind: "reconciled" };
       case "orders": {
         const reports = readReports(claim.body["reports"]);
-        await shard.report(claim, { strategyId: textOf(claim, "strategyId"), reports }, definition);
+        await shard.report(
+          claim,
+          { strategyId: fieldOf(claim, "strategyId"), reports },
+          definition,
+        );
         return { kind: "reconciled" };
       }
       case "adopt":
@@ -109,7 +114,7 @@ export class LocalShards implements ShardRunner {
 
   async #tick(claim: Claim, head: ShardHead, shard: ShardHost): Promise<ShardOutcome> {
     const { failpoint } = this.#dependencies;
-    const tickId = textOf(claim, "tickId");
+    const tickId = fieldOf(claim, "tickId");
     const input = head.fannedTickId === tickId ? await this.#inputs.get(tickId) : null;
     if (input === null) return this.#dismiss(claim);
     failpoint("fanout.shard-taken");
@@ -191,8 +196,5 @@ function isOwnFailure(error: unknown): boolean {
   return code !== "FENCED" && code !== "SHUTTING_DOWN" && code !== "PORT_UNAVAILABLE";
 }
 
-function textOf(claim: Claim, field: string): string {
-  const value = claim.body[field];
-  if (typeof value === "string") return value;
-  throw new InvariantError(`message ${claim.id} has no ${field}`);
-}
+const fieldOf = ({ body, id }: Claim, field: string): string =>
+  textOf(body, field, `message ${id}`);
