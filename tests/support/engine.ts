@@ -130,6 +130,10 @@ export class HandFeed implements MarketFeed {
     return [];
   }
 
+  stepMs(): null {
+    return null;
+  }
+
   async funding() {
     return [];
   }
