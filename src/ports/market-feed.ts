@@ -23,6 +23,32 @@ export interface MarketFeed {
   funding(symbol: string, since: number, at: number): Promise<FundingEvent[]>;
 }
 
+/** What a feed has recorded of one symbol. */
+export interface Recording {
+  symbol: string;
+  files: readonly string[];
+  /** As people write it: `1m`, `1d`, `1M`. */
+  step: string;
+  bars: number;
+  /** First opening and last close, ms UTC. */
+  from: number;
+  to: number;
+  /** Places between two bars where bars are missing. */
+  gaps: number;
+  /** False: no file says how much was traded. */
+  knowsVolume: boolean;
+  hasFunding: boolean;
+}
+
+/** A feed of the past, which has an end. */
+export interface RecordedFeed extends MarketFeed {
+  readonly range: { from: number; to: number };
+  /** One per symbol, in the order of `symbols`. */
+  readonly recordings: readonly Recording[];
+  /** The first instant at which so many bars of some symbol have closed; the last bar's opening when it has fewer. */
+  warmAt(bars: number): number;
+}
+
 /** Everything known about `symbols` at `at`; ranges cover (`since`, `at`]. Frozen. */
 export type ObserveMarket = (request: {
   symbols: readonly string[];

@@ -6,6 +6,7 @@ import { text } from "#persistence/rows.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { replayDecision, type DecisionReplayDependencies } from "#services/decision-replay.ts";
 import { seedDemo } from "#services/demo.ts";
+import { dataFolder, type DataFolder, HEADER, minutes } from "#support/data-files.ts";
 import { startEngine, type RunningEngine } from "#support/running-engine.ts";
 
 const UNREADABLE = { buy_threshold: "high", base_risk_pct: "low" };
@@ -15,16 +16,19 @@ const CYCLES = 20;
 
 /** Both templates that tick by day, with the demo's cast, and both that tick by minutes. */
 const RUNS = [
-  { says: "the demo, day by day", of: /_daily$/, replayFile: "bitcoin-daily.csv" },
-  { says: "by minutes", of: /_v1$/, replayFile: "bybit-BTCUSDT-1m-20221213.csv" },
+  { says: "the demo, day by day", of: /_daily$/, bars: null },
+  { says: "by minutes", of: /_v1$/, bars: wavyMinutes(1440) },
 ];
 
-describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
+describe.each(RUNS)("every cycle of a run: $says", ({ of, bars }) => {
   const definitions = bundledDefinitions.filter(({ name }) => of.test(name));
   let running: RunningEngine;
+  let folder: DataFolder;
   let dependencies: DecisionReplayDependencies;
 
   beforeAll(async () => {
+    folder = await dataFolder(bars === null ? {} : { "BTC-USDT-1m.csv": bars });
+    const replayFile = bars === null ? "bitcoin-daily.csv" : folder.path;
     running = await startEngine({ speed: 60, replayFile });
     const { database, queue } = running.troupe;
     const store = createEngineStore(database, queue);
@@ -49,7 +53,10 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     await failpoint(2 * CYCLES);
     await running.troupe.engine.stop("enough to decide again");
   }, 120_000);
-  afterAll(() => running[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await running[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  });
 
   test("there are cycles of every kind", async () => {
     const rows = await dependencies.database.sql.rows(kinds);
@@ -208,6 +215,19 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     });
   }
 });
+
+/** A market of waves within waves, so that trends begin, hold for hours and turn. */
+function wavyMinutes(count: number): string {
+  const priceAt = (minute: number): number =>
+    17_200 + 150 * Math.sin(minute / 110) + 40 * Math.sin(minute / 17) + 12 * Math.sin(minute / 3);
+  const lines = minutes(count).map((at, minute) => {
+    const [open, close] = [priceAt(minute), priceAt(minute + 1)];
+    const [high, low] = [Math.max(open, close) + 3, Math.min(open, close) - 3];
+    const volume = 20 + 15 * Math.sin(minute / 7);
+    return [at, ...[open, high, low, close, volume].map((value) => value.toFixed(2))].join(",");
+  });
+  return [HEADER, ...lines].join("\n");
+}
 
 function composeIds(cause: string): string {
   return `select compose_id from strategy_compose_cycles where cause = '${cause}'`;
