@@ -219,10 +219,11 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, bars }) => {
 /** A market of waves within waves, so that trends begin, hold for hours and turn. */
 function wavyMinutes(count: number): string {
   const priceAt = (minute: number): number =>
-    17_200 + 150 * Math.sin(minute / 110) + 40 * Math.sin(minute / 17) + 12 * Math.sin(minute / 3);
+    17_200 + 900 * Math.sin(minute / 110) + 200 * Math.sin(minute / 17) + 30 * Math.sin(minute / 3);
   const lines = minutes(count).map((at, minute) => {
     const [open, close] = [priceAt(minute), priceAt(minute + 1)];
-    const [high, low] = [Math.max(open, close) + 3, Math.min(open, close) - 3];
+    // Wide bars: a stop loss of two average ranges is no closer than a template allows.
+    const [high, low] = [Math.max(open, close) + 25, Math.min(open, close) - 25];
     const volume = 20 + 15 * Math.sin(minute / 7);
     return [at, ...[open, high, low, close, volume].map((value) => value.toFixed(2))].join(",");
   });

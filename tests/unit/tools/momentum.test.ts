@@ -72,7 +72,7 @@ test("volume of exactly one and a half times its mean confirms nothing", () => {
 });
 
 test("volume that is not known confirms nothing", () => {
-  expect(readMomentum({ ...LONG, volume: null, volumeMean20: null }).strength).toBe(0.6);
+  expect(readMomentum({ ...LONG, volume: 100, volumeMean20: null }).strength).toBe(0.6);
 });
 
 test("the further from turning, the surer", () => {

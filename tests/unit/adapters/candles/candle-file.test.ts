@@ -15,6 +15,8 @@ import {
 const NAME = "BTC-USDT.csv";
 const TIMES = minutes(3);
 const BARS = barsAt(TIMES);
+/** What is read of a file at a time. */
+const PIECE_BYTES = 262_144;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
@@ -190,6 +192,10 @@ describe("text", () => {
     ["UTF-16 of the other byte order", utf16(`\uFEFF${BARS}`).swap16()],
     ["semicolons", BARS.replaceAll(",", ";")],
     ["semicolons and decimal commas", BARS.replaceAll(",", ";").replaceAll(".", ",")],
+    [
+      "semicolons and decimal commas without a header",
+      BARS.replaceAll(",", ";").replaceAll(".", ",").replace(/^.*\n/, ""),
+    ],
     ["tabs", BARS.replaceAll(",", "\t")],
     ["quotes around its fields", BARS.replaceAll(/[^,\n]+/g, '"$&"')],
     ["spaces around its fields", BARS.replaceAll(",", " , ")],
@@ -214,6 +220,13 @@ describe("text", () => {
     const many = minutes(30_000);
     expect(await timesOf(barsAt(many).replaceAll("\n", "\r\n"))).toEqual(many);
     expect(await timesOf(gzipSync(barsAt(many)))).toEqual(many);
+  });
+
+  test("a line end cut in two by the piece it comes in counts as one", async () => {
+    const bars = `${barsAt(minutes(9000)).replaceAll("\n", "\r\n")}end\r\n`;
+    const texts = Array.from({ length: 80 }, (_, index) => `#${"x".repeat(index)}\r\n${bars}`);
+    const text = texts.find((candidate) => candidate.charAt(PIECE_BYTES - 1) === "\r");
+    await refuses(text ?? "", "line 9003, column 2: expected 6 fields, was 1");
   });
 
   test.each([
