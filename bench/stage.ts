@@ -1,9 +1,8 @@
 // The product as the bench runs it: real stores, queue, agents, decisions, channels and journal; only
 // the clock is ours, so that a tick begins when we say so.
-import { fileURLToPath } from "node:url";
-import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { barsOf } from "#tools/bars.ts";
+import { createReplayFeed } from "#adapters/replay-feed.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry } from "#agents/registry.ts";
@@ -14,14 +13,13 @@ import { Engine } from "#engine/engine.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import type { BusinessAgent } from "#ports/business-agent.ts";
-import { createLogger, openStore, type OpenStore } from "../src/troupe.ts";
+import { createLogger, openStore, readRecording, type OpenStore } from "../src/troupe.ts";
 import { shardThreads, slotsFor } from "../src/threads.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { createSteppedClock, type SteppedClock } from "./stepped-clock.ts";
 
 /** The recorded days from here on are busy ones: positions are opened and closed. */
 export const START_AT = Date.UTC(2019, 5, 20);
-const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
 
 /** Where a database is: a PostgreSQL URL, or PGlite's data folder. */
 export type Place = { kind: "postgres"; url: string } | { kind: "pglite"; folder: string };
@@ -61,7 +59,8 @@ function configOf(place: Place): Config {
 
 /** Builds an engine on an open store; it is not started. */
 export async function setStage(store: OpenStore, options: StageOptions): Promise<Stage> {
-  const feed = await openReplayFeed({ folder: CANDLES });
+  const recording = await readRecording(configOf(options.place));
+  const feed = createReplayFeed(recording);
   const clock = createSteppedClock(options.startAt);
   const recorder = createRecorder(createJournal(store.database), options.keepEveryNth);
   const agentRuns = new Map<string, number>();
@@ -73,7 +72,15 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
   };
   const logger = createLogger(readConfig({ TROUPE_LOG_LEVEL: "warn" }));
   const config = configOf(options.place);
-  const start = shardThreads({ count, config, settings, clock, logger, queue: store.queue });
+  const start = shardThreads({
+    count,
+    config,
+    recording,
+    settings,
+    clock,
+    logger,
+    queue: store.queue,
+  });
   const threads: EnginePorts["threads"] = (listener) =>
     start({
       ...listener,

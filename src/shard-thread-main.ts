@@ -3,6 +3,7 @@
 import { workerData } from "node:worker_threads";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { openClaimDesk } from "#adapters/pg-boss/claim-desk.ts";
+import { createReplayFeed } from "#adapters/replay-feed.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { startedBy } from "#adapters/worker-thread.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
@@ -14,14 +15,14 @@ import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import type { ShardThreadData } from "./threads.ts";
-import { failpointsOf, createLogger, openFeed } from "./troupe.ts";
+import { failpointsOf, createLogger } from "./troupe.ts";
 
-const { config, databaseUrl, settings }: ShardThreadData = workerData;
+const { config, databaseUrl, recording, settings }: ShardThreadData = workerData;
 const line = startedBy<FromThread, ToThread>();
 const resources = new AsyncDisposableStack();
 const failpoint = failpointsOf(config);
-const [feed, database, desk] = await Promise.all([
-  openFeed(config),
+const feed = createReplayFeed(recording);
+const [database, desk] = await Promise.all([
   openDatabase({
     kind: "postgres",
     url: databaseUrl,

@@ -1,6 +1,7 @@
 // Whether strategies get threads of their own, and how those are started.
 import { availableParallelism } from "node:os";
 import { systemTimer } from "#adapters/system-timer.ts";
+import type { ReplayRecording } from "#adapters/replay-feed.ts";
 import { startThread } from "#adapters/worker-thread.ts";
 import type { Config } from "#config/config.ts";
 import { InvalidInputError } from "#domain/errors.ts";
@@ -13,6 +14,8 @@ export interface ShardThreadData {
   config: Config;
   databaseUrl: string;
   settings: EngineSettings;
+  /** Its bars are in shared memory: no thread has a copy. */
+  recording: ReplayRecording;
 }
 
 export interface ShardThreadOptions extends Pick<
@@ -21,6 +24,7 @@ export interface ShardThreadOptions extends Pick<
 > {
   count: number;
   config: Config;
+  recording: ReplayRecording;
 }
 
 const PROGRAM = new URL("./shard-thread-main.ts", import.meta.url);
@@ -52,10 +56,10 @@ export function threadCount({ databaseUrl, engineThreads }: Config): number {
 
 /** Started once the engine asks for them; null: none, strategies share the main thread. */
 export function shardThreads(options: ShardThreadOptions): NonNullable<EnginePorts["threads"]> {
-  const { clock, config, count, logger, queue: outbox, settings } = options;
+  const { clock, config, count, logger, queue: outbox, recording, settings } = options;
   const { databaseUrl } = config;
   if (count === 0 || databaseUrl === undefined) return () => null;
-  const data: ShardThreadData = { config, databaseUrl, settings };
+  const data: ShardThreadData = { config, databaseUrl, settings, recording };
   const start = () => startThread<ToThread, FromThread>(PROGRAM, data);
   return (listener) =>
     new ShardThreads({ count, start, clock, timer: systemTimer, logger, outbox, listener });

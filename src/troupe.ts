@@ -4,7 +4,6 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino, type Logger } from "pino";
-import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry, type ChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
 import { barsOf } from "#tools/bars.ts";
@@ -13,6 +12,8 @@ import { listTools } from "#tools/registry.ts";
 import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
+import { createReplayFeed, type ReplayRecording } from "#adapters/replay-feed.ts";
+import { readRecording as readFiles } from "#adapters/replay-files.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
@@ -30,10 +31,11 @@ import { checkStatements } from "#persistence/raw-statements.ts";
 import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
-import type { MarketFeed } from "#ports/market-feed.ts";
+import type { RecordedFeed } from "#ports/market-feed.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
+import { replayNotes } from "#services/replay-notes.ts";
 import { createServices, type Services } from "#services/services.ts";
 import { shardThreads, slotsFor, threadCount } from "./threads.ts";
 
@@ -52,8 +54,10 @@ export interface OpenStore extends AsyncDisposable {
 
 export interface Troupe extends OpenStore {
   engine: Engine;
-  feed: MarketFeed;
+  feed: RecordedFeed;
   clock: ReturnType<typeof createReplayClock>;
+  /** What an operator must know of the replay, one line each. */
+  notes: readonly string[];
 }
 
 export interface OpenOptions {
@@ -132,7 +136,8 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
 export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   const { config, logger } = options;
   const count = options.registries === undefined ? threadCount(config) : 0;
-  const feed = await openFeed(config);
+  const recording = await readRecording(config);
+  const feed = createReplayFeed(recording);
   const store = await openStore(options);
   const settings: EngineSettings = {
     ...DEFAULT_SETTINGS,
@@ -156,10 +161,21 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       failpoint: store.failpoint,
       watch: store.watch,
       settings,
-      threads: shardThreads({ count, config, settings, clock, logger, queue: store.queue }),
+      threads: shardThreads({
+        count,
+        config,
+        recording,
+        settings,
+        clock,
+        logger,
+        queue: store.queue,
+      }),
     });
     store.services.onChange(() => engine.nudge());
-    return { ...store, engine, feed, clock };
+    const definitions = await store.services.definitions.list();
+    const channels = registriesOf(options).channels.list();
+    const notes = replayNotes(feed.recordings, { definitions, channels });
+    return { ...store, engine, feed, clock, notes };
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
@@ -198,46 +214,56 @@ export async function openConfigured(
   );
 }
 
-/** @throws DomainError INVALID_DATA_FILE */
-export function openFeed(config: Config): Promise<MarketFeed> {
-  const file = config.replayFile;
-  if (file === undefined) return openReplayFeed({ folder: CANDLES });
-  const isPath = file.includes("/") || file.includes("\\");
-  return isPath
-    ? openReplayFeed({ folder: CANDLES, own: [{ path: file }] })
-    : openReplayFeed({ folder: CANDLES, files: [file] });
+/** The bars a configuration says to replay. @throws InvalidInputError INVALID_DATA_FILE */
+export function readRecording(config: Config): Promise<ReplayRecording> {
+  return readFiles({ bundled: CANDLES, files: config.replayFile, step: config.replayStep });
+}
+
+/** @throws InvalidInputError INVALID_DATA_FILE */
+export async function openFeed(config: Config): Promise<RecordedFeed> {
+  return createReplayFeed(await readRecording(config));
 }
 
 /** The replay goes on at the newest tick anybody ran, so a restart continues where it stood. */
 async function openClock(
   config: Config,
-  feed: MarketFeed,
+  feed: RecordedFeed,
   store: ReturnType<typeof createEngineStore>,
 ): Promise<ReturnType<typeof createReplayClock>> {
-  const { range } = feed;
-  if (range === null) throw new InvalidInputError("INVALID_DATA_FILE", "a replay needs an end");
   const scheduled = await store.scheduledDefinitions();
   const stoodAt = Math.max(...scheduled.map(({ lastScheduledFor }) => lastScheduledFor ?? 0), 0);
-  const [symbol = ""] = feed.symbols;
-  const bars = await feed.candles(symbol, range.to, Number.MAX_SAFE_INTEGER);
+  if (stoodAt > feed.range.to) throw endsBefore(config, feed, stoodAt);
+  const { from, to } = feed.range;
   const barMs = shortestBars(feed, scheduled);
-  const from = bars[0]?.openAt ?? range.from;
   const readable = (Math.ceil(from / barMs) + WARM_UP_BARS) * barMs;
   return createReplayClock({
     // Too short for anybody to read, it is played whole: each cycle says how many bars are missing.
-    start: Math.max(stoodAt, readable <= range.to ? readable : range.from),
-    end: range.to,
+    start: Math.max(stoodAt, readable <= to ? readable : from),
+    end: to,
     ticksPerSecond: config.replaySpeed,
     timer: systemTimer,
   });
 }
 
 /** Of the templates there are, ms: whose agents can read the recording first. */
-function shortestBars(feed: MarketFeed, scheduled: readonly ScheduledDefinition[]): number {
+function shortestBars(feed: RecordedFeed, scheduled: readonly ScheduledDefinition[]): number {
   const stepMs = newsEveryMs(feed.symbols, feed) ?? 1;
   const active = scheduled.filter(({ definition }) => definition.isActive);
   const bars = active.map(({ definition }) => Math.max(stepMs, timeframeMs(definition)));
   return bars.length === 0 ? stepMs : Math.min(...bars);
+}
+
+/** Time does not run backwards in what is stored: nothing of such a recording could be played. */
+function endsBefore(config: Config, feed: RecordedFeed, stoodAt: number): InvalidInputError {
+  const files = feed.recordings.flatMap((recording) => recording.files).join(", ");
+  const [end, stands] = [feed.range.to, stoodAt].map((at) => new Date(at).toISOString());
+  const where = config.databaseUrl === undefined ? config.dataDir : "the database";
+  const message = [
+    `${files} ends at ${end}, but the replay stored in ${where} stands at ${stands}`,
+    "replay a file that goes on after that, or start anew with another",
+    config.databaseUrl === undefined ? "TROUPE_DATA_DIR" : "DATABASE_URL",
+  ];
+  return new InvalidInputError("INVALID_DATA_FILE", `${message[0]}; ${message[1]} ${message[2]}`);
 }
 
 /** Kills this process where `TROUPE_CRASH_AT` says; each thread counts for itself. */

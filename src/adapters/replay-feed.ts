@@ -1,124 +1,102 @@
 import { decimal, toDecimalString } from "#domain/decimal.ts";
-import { DomainError } from "#domain/errors.ts";
+import { InvalidInputError } from "#domain/errors.ts";
 import type { Candle, FundingEvent, Quote } from "#domain/market.ts";
-import type { MarketFeed } from "#ports/market-feed.ts";
+import type { RecordedFeed } from "#ports/market-feed.ts";
+import { stepText } from "./candles/bar-step.ts";
+import type { CandleSeries } from "./candles/candle-file.ts";
+import type { FundingSeries } from "./candles/funding-file.ts";
+import { Track } from "./candles/track.ts";
 
 /** A price older than this many steps is stale. */
 const STALE_AFTER_STEPS = 2;
 
-/** Closed bars of one symbol, oldest first, without overlaps. */
-export interface ReplaySeries {
-  /** Shown as the quotes' source. */
-  file: string;
-  symbol: string;
-  stepMs: number;
-  candles: readonly Candle[];
-}
-
-/** Funding payments of one symbol, oldest first. */
-export interface ReplayFunding {
-  symbol: string;
-  /** `at` in ms UTC, `rate` as a fraction of the notional. */
-  payments: readonly { at: number; rate: number }[];
-}
-
-/** Every bar of one symbol with the file it came from. */
-interface Track {
-  symbol: string;
-  stepMs: number;
-  candles: Candle[];
-  /** By index, as `candles`. */
-  files: string[];
+/** Everything a replay plays, read from files. Plain data: threads share its bars. */
+export interface ReplayRecording {
+  series: readonly CandleSeries[];
+  funding?: readonly FundingSeries[];
 }
 
 /**
  * Plays recorded bars back. Several series of one symbol are joined; they must share a step and not
- * overlap. @throws DomainError INVALID_DATA_FILE otherwise.
+ * overlap. @throws InvalidInputError INVALID_DATA_FILE otherwise, and when there is no bar at all.
  */
-export function createReplayFeed(recording: {
-  series: readonly ReplaySeries[];
-  funding?: readonly ReplayFunding[];
-}): MarketFeed {
+export function createReplayFeed(recording: ReplayRecording): RecordedFeed {
   const tracks = joinSeries(recording.series);
-  const funding = recording.funding ?? [];
+  const payments = joinFunding(recording.funding ?? []);
+  const all = [...tracks.values()];
   return {
     name: "replay",
     symbols: [...tracks.keys()],
-    range: rangeOf([...tracks.values()]),
+    range: rangeOf(all),
+    recordings: all.map((track) => ({
+      symbol: track.symbol,
+      files: track.files,
+      step: stepText(track.step),
+      bars: track.length,
+      from: track.openAt(0),
+      to: track.closeAt(track.length - 1),
+      gaps: track.gaps,
+      knowsVolume: track.knowsVolume,
+      hasFunding: payments.has(track.symbol),
+    })),
     quote: async (symbol, at, since) => quoteOf(tracks.get(symbol), at, since),
     candles: async (symbol, at, count) => candlesOf(tracks.get(symbol), at, count),
     stepMs: (symbol) => tracks.get(symbol)?.stepMs ?? null,
     funding: async (symbol, since, at) =>
-      funding
-        .filter((payments) => payments.symbol === symbol)
-        .flatMap((payments) => eventsOf(payments, tracks.get(symbol), { since, at }))
-        .toSorted((a, b) => a.at - b.at),
+      eventsOf(tracks.get(symbol), payments.get(symbol) ?? [], { since, at }),
   };
 }
 
-function joinSeries(series: readonly ReplaySeries[]): Map<string, Track> {
+function joinSeries(series: readonly CandleSeries[]): Map<string, Track> {
   const tracks = new Map<string, Track>();
-  const byStart = series
-    .filter((one) => one.candles.length > 0)
-    .toSorted((a, b) => openOf(a) - openOf(b));
-  for (const one of byStart) {
-    const track = tracks.get(one.symbol) ?? {
-      symbol: one.symbol,
-      stepMs: one.stepMs,
-      candles: [],
-      files: [],
-    };
-    append(track, one);
-    tracks.set(one.symbol, track);
-  }
+  const bySymbol = Map.groupBy(series, (one) => one.symbol);
+  for (const [symbol, parts] of bySymbol) tracks.set(symbol, new Track(symbol, parts));
   return tracks;
 }
 
-const openOf = (series: ReplaySeries): number => series.candles[0]?.openAt ?? 0;
+type Payment = FundingSeries["payments"][number];
 
-function append(track: Track, series: ReplaySeries): void {
-  const previous = track.files.at(-1);
-  if (track.stepMs !== series.stepMs) {
-    throw clash(series, `has a step of ${series.stepMs} ms, ${previous} one of ${track.stepMs} ms`);
+function joinFunding(funding: readonly FundingSeries[]): Map<string, readonly Payment[]> {
+  const joined = new Map<string, readonly Payment[]>();
+  for (const [symbol, parts] of Map.groupBy(funding, (one) => one.symbol)) {
+    const payments = parts.flatMap((part) => part.payments).toSorted((a, b) => a.at - b.at);
+    const twice = payments.find((payment, index) => payment.at === payments[index - 1]?.at);
+    if (twice !== undefined) throw paidTwice(parts, twice.at);
+    joined.set(symbol, payments);
   }
-  if (openOf(series) < (track.candles.at(-1)?.closeAt ?? -Infinity)) {
-    throw clash(series, `overlaps ${previous}`);
-  }
-  for (const candle of series.candles) {
-    track.candles.push(candle);
-    track.files.push(series.file);
-  }
+  return joined;
 }
 
-function clash(series: ReplaySeries, problem: string): DomainError {
-  const message = `${series.file}: ${problem}; replay ${series.symbol} from one of them`;
-  return new DomainError("INVALID_DATA_FILE", message, {
-    details: { file: series.file, symbol: series.symbol },
-  });
+function paidTwice(parts: readonly FundingSeries[], at: number): InvalidInputError {
+  const files = parts.map((part) => part.file).join(" and ");
+  const message = `${files}: more than one funding payment at ${new Date(at).toISOString()}; keep one file for each time`;
+  return new InvalidInputError("INVALID_DATA_FILE", message);
 }
 
-function rangeOf(tracks: readonly Track[]): { from: number; to: number } | null {
-  if (tracks.length === 0) return null;
+function rangeOf(tracks: readonly Track[]): { from: number; to: number } {
+  if (tracks.length === 0) {
+    throw new InvalidInputError("INVALID_DATA_FILE", "no bars to replay; give a candle file");
+  }
   return {
-    from: Math.min(...tracks.map((track) => track.candles[0]?.closeAt ?? Infinity)),
-    to: Math.max(...tracks.map((track) => track.candles.at(-1)?.closeAt ?? -Infinity)),
+    from: Math.min(...tracks.map((track) => track.closeAt(0))),
+    to: Math.max(...tracks.map((track) => track.closeAt(track.length - 1))),
   };
 }
 
 function quoteOf(track: Track | undefined, at: number, since: number): Quote | null {
-  const newest = newestIndex(track, at);
-  const bar = track?.candles[newest];
-  if (track === undefined || bar === undefined) return null;
-  const { low, high } = extremes(track, { first: newestIndex(track, since) + 1, last: newest });
+  const newest = track?.newestIndex(at) ?? -1;
+  if (track === undefined || newest === -1) return null;
+  const bar = track.candle(newest);
+  const { low, high } = extremes(track, { first: track.newestIndex(since) + 1, last: newest });
   return {
     symbol: track.symbol,
     price: text(bar.close),
     at: bar.closeAt,
-    quality: isStale(track, bar, at) ? "stale" : "fresh",
-    source: `replay:${track.files[newest]}`,
+    quality: isStale(track, bar.closeAt, at) ? "stale" : "fresh",
+    source: `replay:${track.fileOf(newest)}`,
     low: text(low),
     high: text(high),
-    barVolume: text(bar.volume),
+    barVolume: bar.volume === null ? null : text(bar.volume),
   };
 }
 
@@ -130,49 +108,40 @@ function extremes(
   track: Track,
   span: { first: number; last: number },
 ): { low: number; high: number } {
-  const close = track.candles[span.last]?.close ?? NaN;
+  const close = track.get(span.last, "close");
   let [low, high] = [close, close];
-  for (const bar of track.candles.slice(span.first, span.last + 1)) {
-    low = Math.min(low, bar.low);
-    high = Math.max(high, bar.high);
+  for (let index = span.first; index <= span.last; index += 1) {
+    low = Math.min(low, track.get(index, "low"));
+    high = Math.max(high, track.get(index, "high"));
   }
   return { low, high };
 }
 
 function candlesOf(track: Track | undefined, at: number, count: number): Candle[] {
-  const end = newestIndex(track, at) + 1;
-  return track?.candles.slice(Math.max(0, end - Math.max(0, count)), end) ?? [];
+  if (track === undefined) return [];
+  const end = track.newestIndex(at) + 1;
+  const start = Math.max(0, end - Math.max(0, count));
+  return Array.from({ length: end - start }, (_, index) => track.candle(start + index));
 }
 
 /** A payment while there was no fresh price is left out: its notional is not known. */
 function eventsOf(
-  funding: ReplayFunding,
   track: Track | undefined,
+  payments: readonly Payment[],
   span: { since: number; at: number },
 ): FundingEvent[] {
-  return funding.payments
+  if (track === undefined) return [];
+  return payments
     .filter((payment) => payment.at > span.since && payment.at <= span.at)
-    .flatMap((payment) => {
-      const bar = track?.candles[newestIndex(track, payment.at)];
-      if (track === undefined || bar === undefined || isStale(track, bar, payment.at)) return [];
-      const { symbol } = funding;
-      return [{ symbol, at: payment.at, rate: text(payment.rate), markPrice: text(bar.close) }];
+    .flatMap(({ at, rate }) => {
+      const newest = track.newestIndex(at);
+      if (newest === -1 || isStale(track, track.closeAt(newest), at)) return [];
+      const markPrice = text(track.get(newest, "close"));
+      return [{ symbol: track.symbol, at, rate: text(rate), markPrice }];
     });
 }
 
-const isStale = (track: Track, bar: Candle, at: number): boolean =>
-  at - bar.closeAt > STALE_AFTER_STEPS * track.stepMs;
-
-/** Index of the newest bar closed at or before `at`, −1 when there is none. */
-function newestIndex(track: Track | undefined, at: number): number {
-  const candles = track?.candles ?? [];
-  let [low, high] = [0, candles.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((candles[middle]?.closeAt ?? Infinity) <= at) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
+const isStale = (track: Track, closeAt: number, at: number): boolean =>
+  at - closeAt > STALE_AFTER_STEPS * track.stepMs;
 
 const text = (value: number): string => toDecimalString(decimal(value));

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { readConfig, type Config } from "#config/config.ts";
 import { DomainError, errorMessage } from "#domain/errors.ts";
+import type { Recording } from "#ports/market-feed.ts";
 import { pendingMigrations, schemaDrift } from "#persistence/migrations.ts";
 import { checkStatements } from "#persistence/raw-statements.ts";
 import { openConfigured, openFeed } from "../troupe.ts";
 import type { Cell, Column } from "./grid.ts";
-import { instant } from "./format.ts";
+import { instant, plural } from "./format.ts";
 
 export interface Finding {
   name: string;
@@ -43,10 +44,13 @@ function nodeVersion(): Finding {
 
 async function candles(config: Config): Promise<Finding> {
   const { finding, value } = await look("candles", () => openFeed(config));
-  const range = value?.range;
-  if (range === null || range === undefined) return finding;
-  const span = `${instant(range.from)} to ${instant(range.to)}`;
-  return { ...finding, detail: `${value?.symbols.join(", ")} from ${span}` };
+  if (value === null) return finding;
+  return { ...finding, detail: value.recordings.map(recordedIn).join("; ") };
+}
+
+function recordedIn({ symbol, step, from, to, gaps }: Recording): string {
+  const missing = gaps === 0 ? "" : `, ${plural(gaps, "gap")}`;
+  return `${symbol} by ${step} from ${instant(from)} to ${instant(to)}${missing}`;
 }
 
 async function engineAnswers({ url }: Config): Promise<Finding> {

@@ -78,6 +78,7 @@ async function launch(
   const troupe = resources.use(await openTroupe({ config, logger, ...own }));
   const { clock, database, engine, feed, services } = troupe;
   if (database.kind === "pglite") renderer.note(POWER_CUT);
+  for (const note of troupe.notes) renderer.note(note);
   if (ending.aborted) return;
   const elapsed = () => performance.now();
   const monitor = createEngineMonitor({

@@ -34,7 +34,17 @@ export const SETTINGS = {
   },
   TROUPE_REPLAY_FILE: {
     schema: z.string().min(1).optional(),
-    help: "candle CSV to replay instead of the bundled daily Bitcoin file (name of a bundled file, or a path)",
+    help: "candle files to replay instead of the bundled daily Bitcoin file: paths of files and folders, between commas",
+  },
+  TROUPE_REPLAY_STEP: {
+    schema: z
+      .string()
+      .regex(
+        /^[1-9]\d{0,3}[smhdwM]$/,
+        'expected a step like "1m", "4h", "1d", "1w" or "1M" (a month)',
+      )
+      .optional(),
+    help: "time between two bars of candle files whose name does not say it, e.g. 1m (default: from the bars)",
   },
   TROUPE_REPLAY_SPEED: {
     schema: z
@@ -78,6 +88,7 @@ export interface Config {
   heartbeatSeconds: number;
   market: "replay";
   replayFile: string | undefined;
+  replayStep: string | undefined;
   /** Ticks per real second; null: as fast as possible. */
   replaySpeed: number | null;
   logLevel: "debug" | "info" | "warn" | "error" | "silent";
@@ -95,6 +106,7 @@ const schema = z.object({
   TROUPE_HEARTBEAT_SECONDS: SETTINGS.TROUPE_HEARTBEAT_SECONDS.schema,
   TROUPE_MARKET: SETTINGS.TROUPE_MARKET.schema,
   TROUPE_REPLAY_FILE: SETTINGS.TROUPE_REPLAY_FILE.schema,
+  TROUPE_REPLAY_STEP: SETTINGS.TROUPE_REPLAY_STEP.schema,
   TROUPE_REPLAY_SPEED: SETTINGS.TROUPE_REPLAY_SPEED.schema,
   TROUPE_LOG_LEVEL: SETTINGS.TROUPE_LOG_LEVEL.schema,
   TROUPE_ENGINE_THREADS: SETTINGS.TROUPE_ENGINE_THREADS.schema,
@@ -122,6 +134,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     heartbeatSeconds: read.TROUPE_HEARTBEAT_SECONDS,
     market: read.TROUPE_MARKET,
     replayFile: read.TROUPE_REPLAY_FILE,
+    replayStep: read.TROUPE_REPLAY_STEP,
     replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
     logLevel: read.TROUPE_LOG_LEVEL,
     engineThreads: read.TROUPE_ENGINE_THREADS ?? null,

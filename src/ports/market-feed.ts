@@ -31,6 +31,30 @@ export interface BarRequest {
   timeframeMs: number;
 }
 
+/** What a feed has recorded of one symbol. */
+export interface Recording {
+  symbol: string;
+  files: readonly string[];
+  /** As people write it: `1m`, `1d`, `1M`. */
+  step: string;
+  bars: number;
+  /** First opening and last close, ms UTC. */
+  from: number;
+  to: number;
+  /** Places between two bars where bars are missing. */
+  gaps: number;
+  /** False: no file says how much was traded. */
+  knowsVolume: boolean;
+  hasFunding: boolean;
+}
+
+/** A feed of the past, which has an end. */
+export interface RecordedFeed extends MarketFeed {
+  readonly range: { from: number; to: number };
+  /** One per symbol, in the order of `symbols`. */
+  readonly recordings: readonly Recording[];
+}
+
 /**
  * Everything known about `symbols` at `at`; ranges cover (`since`, `at`], derived facts are those of
  * bars of `timeframeMs`, or of the feed's own without it. Frozen.

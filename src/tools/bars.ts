@@ -46,7 +46,8 @@ function extend(whole: Candle, { close, high, low, volume }: Candle): void {
   whole.high = Math.max(whole.high, high);
   whole.low = Math.min(whole.low, low);
   whole.close = close;
-  whole.volume += volume;
+  // Of a bar that is not known in part nothing is known (I11).
+  whole.volume = whole.volume === null || volume === null ? null : whole.volume + volume;
 }
 
 function isCutOff(first: Candle | undefined, whole: Candle | undefined): boolean {

@@ -1,3 +1,5 @@
+import { Bars } from "#adapters/candles/bars.ts";
+import type { CandleSeries } from "#adapters/candles/candle-file.ts";
 import type { Candle } from "#domain/market.ts";
 
 export const STEP_MS = 3_600_000;
@@ -21,4 +23,17 @@ export function trend(length: number, growth: number, swing = 0.01): number[] {
     { length },
     (_, index) => 100 * (1 + growth) ** index * (1 + swing * Math.sin((index * Math.PI) / 4)),
   );
+}
+
+/** Bars as a file of one step would have given them. */
+export function seriesOf(
+  candles: readonly Candle[],
+  options: Partial<CandleSeries> & { stepMs?: number } = {},
+): CandleSeries {
+  const { stepMs = STEP_MS, ...rest } = options;
+  const bars = new Bars();
+  for (const candle of candles) bars.push({ ...candle, volume: candle.volume ?? NaN });
+  const step = { unit: "ms", size: stepMs } as const;
+  const known = { file: "x.csv", symbol: "X/Y", step, knowsVolume: true, gaps: 0 };
+  return { ...known, bars: bars.data, ...rest };
 }

@@ -24,7 +24,7 @@ export interface RunningEngine extends AsyncDisposable {
 export interface RunningEngineOptions {
   /** Ticks per second, or "max". */
   speed?: number | "max";
-  /** A bundled candle file; the default one without a word. */
+  /** Candle files; the bundled days without a word. */
   replayFile?: string;
   /** False: opened and served, but no engine runs. */
   started?: boolean;

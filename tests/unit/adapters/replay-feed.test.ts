@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Candle } from "#domain/market.ts";
 import { createReplayFeed } from "#adapters/replay-feed.ts";
-import type { ReplaySeries } from "#adapters/replay-feed.ts";
+import type { CandleSeries } from "#adapters/candles/candle-file.ts";
+import { seriesOf } from "#support/candles.ts";
 
 const STEP = 60_000;
 
@@ -43,6 +44,17 @@ test("low and high cover the bars closed since the tick before", async () => {
   const feed = createReplayFeed({ series: [series([bar(0, 50), bar(1, 10), bar(2, 30)])] });
   expect(await feed.quote("X/Y", 3 * STEP, STEP)).toMatchObject({ low: "9", high: "31" });
   expect(await feed.quote("X/Y", 3 * STEP, 0)).toMatchObject({ low: "9", high: "51" });
+});
+
+test("a volume that is not known stays so", async () => {
+  const feed = createReplayFeed({ series: [series([{ ...bar(0, 10), volume: null }])] });
+  expect(await feed.quote("X/Y", STEP, 0)).toMatchObject({ barVolume: null });
+});
+
+test("it says the step of each symbol it has", () => {
+  const feed = createReplayFeed({ series: [series([bar(0, 10)])] });
+  expect(feed.stepMs("X/Y")).toBe(STEP);
+  expect(feed.stepMs("A/B")).toBeNull();
 });
 
 test("when no bar closed since the tick before, low and high are the last close", async () => {
@@ -94,7 +106,57 @@ test("the range goes from the first close to the last of any symbol", () => {
     series: [series([bar(3, 1)]), series([bar(0, 1), bar(1, 1)], { symbol: "A/B" })],
   });
   expect(feed.range).toEqual({ from: STEP, to: 4 * STEP });
-  expect(createReplayFeed({ series: [] }).range).toBeNull();
+});
+
+test("without any bar there is nothing to replay", () => {
+  expect(() => createReplayFeed({ series: [] })).toThrow("no bars to replay");
+});
+
+test("it says what it has of each symbol, with the gaps between its files", () => {
+  const feed = createReplayFeed({
+    series: [series([bar(0, 1)]), series([bar(3, 1), bar(4, 1)], { file: "later.csv" })],
+  });
+  expect(feed.recordings).toEqual([
+    {
+      symbol: "X/Y",
+      files: ["x.csv", "later.csv"],
+      step: "1m",
+      bars: 3,
+      from: 0,
+      to: 5 * STEP,
+      gaps: 1,
+      knowsVolume: true,
+      hasFunding: false,
+    },
+  ]);
+});
+
+test("a month ends where the next begins, also before a gap and at the end", async () => {
+  const [jan, feb, jun] = [Date.UTC(2024, 0), Date.UTC(2024, 1), Date.UTC(2024, 5)];
+  const months = [jan, feb, jun].map((openAt) => ({ ...bar(0, 1), openAt }));
+  const step = { unit: "month", size: 1 } as const;
+  const feed = createReplayFeed({ series: [series(months, { step })] });
+  const bars = await feed.candles("X/Y", Date.UTC(2030, 0), 3);
+  expect(bars.map(({ closeAt }) => closeAt)).toEqual([feb, Date.UTC(2024, 2), Date.UTC(2024, 6)]);
+});
+
+test("a day cut at local midnight has 23 or 25 hours when clocks change", async () => {
+  const hours = [0, 24, 47, 71, 96];
+  const days = hours.map((hour) => ({ ...bar(0, 1), openAt: hour * 3_600_000 }));
+  const step = { unit: "day", size: 1 } as const;
+  const feed = createReplayFeed({ series: [series(days, { step })] });
+  const bars = await feed.candles("X/Y", 200 * 3_600_000, 9);
+  expect(bars.map(({ openAt, closeAt }) => (closeAt - openAt) / 3_600_000)).toEqual([
+    24, 23, 24, 25, 24,
+  ]);
+});
+
+test("two funding files that pay at the same time are refused", () => {
+  const pays = (file: string) => ({ file, symbol: "X/Y", payments: [{ at: STEP, rate: 0.1 }] });
+  const recording = { series: [series([bar(0, 1)])], funding: [pays("a.csv"), pays("b.csv")] };
+  expect(() => createReplayFeed(recording)).toThrow(
+    "a.csv and b.csv: more than one funding payment at 1970-01-01T00:01:00.000Z",
+  );
 });
 
 test("funding is paid after the tick before and up to this one, at the price of its time", async () => {
@@ -102,6 +164,7 @@ test("funding is paid after the tick before and up to this one, at the price of 
     series: [series([bar(0, 10), bar(1, 20)])],
     funding: [
       {
+        file: "x-funding.csv",
         symbol: "X/Y",
         payments: [
           { at: STEP, rate: 0.0001 },
@@ -123,13 +186,16 @@ test("funding without a fresh price at its time is left out", async () => {
   ];
   const feed = createReplayFeed({
     series: [series([bar(0, 10)])],
-    funding: [{ symbol: "X/Y", payments }],
+    funding: [{ file: "x-funding.csv", symbol: "X/Y", payments }],
   });
   expect(await feed.funding("X/Y", 0, 100 * STEP)).toEqual([]);
 });
 
-function series(candles: Candle[], options: Partial<ReplaySeries> = {}): ReplaySeries {
-  return { file: "x.csv", symbol: "X/Y", stepMs: STEP, candles, ...options };
+function series(
+  candles: Candle[],
+  options: Partial<CandleSeries> & { stepMs?: number } = {},
+): CandleSeries {
+  return seriesOf(candles, { stepMs: STEP, ...options });
 }
 
 function bar(index: number, close: number): Candle {

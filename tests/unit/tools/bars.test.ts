@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createReplayFeed } from "#adapters/replay-feed.ts";
+import { seriesOf } from "#support/candles.ts";
 import type { Candle } from "#domain/market.ts";
 import { aggregate, barsOf } from "#tools/bars.ts";
 
@@ -93,7 +94,7 @@ describe("a template's bars", () => {
 });
 
 function feedOf(candles: Candle[]) {
-  return createReplayFeed({ series: [{ file: "x.csv", symbol: BTC, stepMs: MINUTE, candles }] });
+  return createReplayFeed({ series: [seriesOf(candles, { symbol: BTC, stepMs: MINUTE })] });
 }
 
 function minutes(from: number, to: number): Candle[] {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Candle } from "#domain/market.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { createReplayFeed } from "#adapters/replay-feed.ts";
-import { candlesOf, STEP_MS, trend } from "#support/candles.ts";
+import { STEP_MS, candlesOf, seriesOf, trend } from "#support/candles.ts";
 
 const DAY_MS = 24 * STEP_MS;
 const BTC = "BTC/USDT";
@@ -68,11 +68,12 @@ test("a stale price has no facts about it", async () => {
 test("funding since the tick before is there, oldest first, for every symbol", async () => {
   const candles = candlesOf([10, 11, 12]);
   const pay = (symbol: string, ...at: number[]) => ({
+    file: "x-funding.csv",
     symbol,
     payments: at.map((index) => ({ at: index * STEP_MS, rate: 0.0001 })),
   });
   const feed = createReplayFeed({
-    series: [BTC, "ETH/USDT"].map((symbol) => ({ file: "x", symbol, stepMs: STEP_MS, candles })),
+    series: [BTC, "ETH/USDT"].map((symbol) => seriesOf(candles, { symbol })),
     funding: [pay(BTC, 1, 3), pay("ETH/USDT", 2)],
   });
   const { funding } = await observeMarket({
@@ -101,7 +102,7 @@ test("a snapshot cannot be changed at any depth", async () => {
 const tick = (index: number) => ({ at: index * STEP_MS, since: (index - 1) * STEP_MS });
 
 function feedOf(candles: Candle[], stepMs = STEP_MS) {
-  return createReplayFeed({ series: [{ file: "x.csv", symbol: BTC, stepMs, candles }] });
+  return createReplayFeed({ series: [seriesOf(candles, { symbol: BTC, stepMs })] });
 }
 
 const daily = (closes: number[]): Candle[] =>
