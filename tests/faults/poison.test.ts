@@ -111,11 +111,11 @@ describe.each(herds)("one of many on %s (%o)", (kind, shape) => {
 
   describe("whose stored state is worth nothing is stopped", () => {
     const sealed = `encode(sha256(convert_to(
-      machine || chr(10) || version || chr(10) || value || chr(10) || context, 'UTF8')), 'hex')`;
+      machine || chr(10) || version || chr(10) || value || chr(10) || snapshot, 'UTF8')), 'hex')`;
     const changed = (what: string) => [`set ${what}`, `set hash = ${sealed}`];
 
     test.each<[string, string[], RegExp]>([
-      ["for it is no JSON", changed("context = left(context, 40)"), /unreadable/],
+      ["for it is no JSON", changed("snapshot = left(snapshot, 40)"), /unreadable/],
       ["for its hash is another", [`set hash = '${hash("sha256", "x")}'`], /hash_mismatch/],
       [
         "for its machine is unknown",
@@ -123,7 +123,13 @@ describe.each(herds)("one of many on %s (%o)", (kind, shape) => {
         /unknown_machine.*clockwork/,
       ],
       ["for its version is unknown", changed("version = 99"), /unknown_version.*99/],
-      ["for its state is unknown", changed("value = 'asleep'"), /unknown state "asleep"/],
+      [
+        "for its state is unknown",
+        changed(
+          `value = 'asleep', snapshot = replace(snapshot, '"value":"running"', '"value":"asleep"')`,
+        ),
+        /unknown state "asleep"/,
+      ],
     ])("%s", async (_why, changes, reason) => {
       await using store = await herd.copy();
       const intact = await snapshotOf(store);
@@ -133,20 +139,20 @@ describe.each(herds)("one of many on %s (%o)", (kind, shape) => {
       await expectStopped(troupe, "snapshot_unusable", reason);
       expect(await snapshotOf(store)).toEqual(broken);
       // Repaired: now the accounts can be read again.
-      const { machine, version, value, hash: digest, context } = intact;
+      const { machine, version, value, hash: digest, snapshot } = intact;
       await changeSnapshot(
         store,
-        "set (machine, version, value, hash, context) = ($2, $3, $4, $5, $6)",
-        [machine, version, value, digest, context],
+        "set (machine, version, value, hash, snapshot) = ($2, $3, $4, $5, $6)",
+        [machine, version, value, digest, snapshot],
       );
       await expectUntouched(troupe);
     });
 
     test("for its money cannot be valued", async () => {
       await using store = await herd.copy();
-      const position = `{ledger,positions,${SYMBOL},quantity}`;
-      const context = `jsonb_set(context::jsonb, '${position}', '"0"')::text`;
-      for (const change of changed(`context = ${context}`)) await changeSnapshot(store, change);
+      const position = `{context,ledger,positions,${SYMBOL},quantity}`;
+      const snapshot = `jsonb_set(snapshot::jsonb, '${position}', '"0"')::text`;
+      for (const change of changed(`snapshot = ${snapshot}`)) await changeSnapshot(store, change);
       await using troupe = await secondTick(store);
       await expectStopped(troupe, "strategy_stopped", /cannot open a cycle/);
       await expectUntouched(troupe, { without: [/a snapshot/, /I1: cash/] });
