@@ -20,7 +20,7 @@ const { config, databaseUrl, settings }: ShardThreadData = workerData;
 const line = startedBy<FromThread, ToThread>();
 const resources = new AsyncDisposableStack();
 const failpoint = failpointsOf(config);
-const [feed, database, desk] = await Promise.all([
+const [feed, database] = await Promise.all([
   openFeed(config),
   openDatabase({
     kind: "postgres",
@@ -28,10 +28,12 @@ const [feed, database, desk] = await Promise.all([
     poolMax: settings.shardSlots,
     heartbeatSeconds: config.heartbeatSeconds,
   }),
-  openClaimDesk({ connectionString: databaseUrl, logger: createLogger(config) }),
 ]);
 resources.use(database);
-resources.use(desk);
+const { connection, queueSchema: schema } = database;
+if (connection === undefined) throw new InvariantError("a shard thread needs PostgreSQL");
+const logger = createLogger(config);
+const desk = resources.use(await openClaimDesk({ connection, schema, logger }));
 
 serveShards({
   line,

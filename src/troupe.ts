@@ -11,13 +11,13 @@ import { barsOf } from "#tools/bars.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { listTools } from "#tools/registry.ts";
 import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
-import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
+import { createWorkQueue, type QueueDatabase } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
-import { InvalidInputError } from "#domain/errors.ts";
+import { InvalidInputError, InvariantError } from "#domain/errors.ts";
 import { newsEveryMs, timeframeMs } from "#domain/timeframe.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
@@ -87,14 +87,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
     await checkStatements(database);
     const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
     const queue = createWorkQueue({
-      database:
-        database.pglite === undefined
-          ? {
-              kind: "postgres",
-              connectionString: config.databaseUrl ?? "",
-              openSocket: () => database.openSocket(),
-            }
-          : { kind: "pglite", client: database.pglite },
+      database: queueDatabaseOf(database),
       logger,
       watch,
       tuning: { heartbeatSeconds: config.heartbeatSeconds },
@@ -164,6 +157,17 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The queue's way into the same database. */
+export function queueDatabaseOf({
+  connection,
+  pglite,
+  queueSchema: schema,
+}: Database): QueueDatabase {
+  if (pglite !== undefined) return { kind: "pglite", client: pglite, schema };
+  if (connection === undefined) throw new InvariantError("a database without a way in");
+  return { kind: "postgres", connection, schema };
 }
 
 function registriesOf({ registries = {} }: OpenOptions): Registries {

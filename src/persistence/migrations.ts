@@ -52,7 +52,11 @@ export async function pendingMigrations(database: Database): Promise<string[]> {
  * they agree. Other schemas of the database are not looked at.
  */
 export async function schemaDrift(database: Database): Promise<string[]> {
-  const statements = await database.orm.schema.getUpdateSchemaSQL({ wrap: false, safe: false });
+  const statements = await database.orm.schema.getUpdateSchemaSQL({
+    wrap: false,
+    safe: false,
+    schema: database.schema,
+  });
   return statements
     .split("\n")
     .map((line) => line.trim())

@@ -92,7 +92,7 @@ describe("what cannot start", () => {
     [
       "a heartbeat too short",
       { TROUPE_HEARTBEAT_SECONDS: "1" },
-      "TROUPE_HEARTBEAT_SECONDS: Too small: expected number to be >=2",
+      "TROUPE_HEARTBEAT_SECONDS: expected a whole number from 2 to 300, in digits",
     ],
     ["an address others can reach", { TROUPE_HOST: "0.0.0.0" }, "loopback"],
     ["a speed that is none", { TROUPE_REPLAY_SPEED: "fast" }, "TROUPE_REPLAY_SPEED"],
