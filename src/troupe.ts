@@ -1,6 +1,6 @@
 // Where everything meets: adapters are put behind the engine's ports, and one object opens and closes
 // it all. `main` and `cli` (and tests and benches) start from here.
-import { mkdir } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino, type Logger } from "pino";
@@ -17,7 +17,7 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
-import { InvalidInputError, InvariantError } from "#domain/errors.ts";
+import { errorMessage, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import { newsEveryMs, timeframeMs } from "#domain/timeframe.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
@@ -25,7 +25,7 @@ import { openDatabase, type Database } from "#persistence/database.ts";
 import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
-import { migrate } from "#persistence/migrations.ts";
+import { migrate, type LockHolder } from "#persistence/migrations.ts";
 import { checkStatements } from "#persistence/raw-statements.ts";
 import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
@@ -59,6 +59,8 @@ export interface Troupe extends OpenStore {
 export interface OpenOptions {
   config: Config;
   logger: Logger;
+  /** Shows a line to whoever waits for the start. */
+  note?: (line: string) => void;
   settings?: Partial<EngineSettings>;
   /** Members per shard. */
   shardSize?: number;
@@ -83,7 +85,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
   const failpoint = failpointsOf(config);
   try {
     const database = await openConfigured(config, resources);
-    await migrate(database);
+    await migrate(database, (holder) => tellWait(options, holder));
     await checkStatements(database);
     const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
     const queue = createWorkQueue({
@@ -159,6 +161,22 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   }
 }
 
+function tellWait({ logger, note }: OpenOptions, holder: LockHolder): void {
+  const line = waitingFor(holder);
+  logger.warn(holder, line);
+  note?.(line);
+}
+
+/** Why a start, or a migration, does not go on. */
+export function waitingFor({ application, pid, since }: LockHolder): string {
+  const name = application === null ? "" : ` (${application})`;
+  const time = since === null ? "" : ` since ${since}`;
+  return (
+    `waiting: server process ${pid}${name} holds the migration lock${time}; ` +
+    `end that program, or: select pg_terminate_backend(${pid})`
+  );
+}
+
 /** The queue's way into the same database. */
 export function queueDatabaseOf({
   connection,
@@ -180,9 +198,19 @@ function registriesOf({ registries = {} }: OpenOptions): Registries {
 
 export function createLogger(config: Config, destination?: string): Logger {
   const options = { level: config.logLevel, redact: ["*.password", "*.apiKey", "*.secret"] };
-  return destination === undefined
-    ? pino(options)
-    : pino(options, pino.destination({ dest: destination, mkdir: true, sync: false }));
+  if (destination === undefined) return pino(options);
+  assertWritable(destination);
+  return pino(options, pino.destination({ dest: destination, sync: false }));
+}
+
+/** The log is opened later and by itself: what it fails of then could not be told any more. */
+function assertWritable(logFile: string): void {
+  try {
+    closeSync(openSync(logFile, "a"));
+  } catch (error) {
+    const message = `the log cannot be written: ${errorMessage(error)}; remove what is in its place`;
+    throw new InvalidInputError("INVALID_CONFIG", message, { cause: error });
+  }
 }
 
 /** The configured database, locked if it is a folder, as it is: nothing is migrated. */
@@ -194,12 +222,14 @@ export async function openConfigured(
     const { databaseUrl: url, heartbeatSeconds } = config;
     return resources.use(await openDatabase({ kind: "postgres", url, heartbeatSeconds }));
   }
-  await mkdir(config.dataDir, { recursive: true });
   // PGlite itself does not notice a second process, and would lose what it writes.
   resources.use(await lockFolder(config.dataDir));
-  return resources.use(
-    await openDatabase({ kind: "pglite", dataDir: join(config.dataDir, "pglite") }),
-  );
+  return resources.use(await openDatabase({ kind: "pglite", dataDir: pgliteFolderOf(config) }));
+}
+
+/** Of the embedded database. */
+export function pgliteFolderOf({ dataDir }: Config): string {
+  return join(dataDir, "pglite");
 }
 
 /** @throws DomainError INVALID_DATA_FILE */

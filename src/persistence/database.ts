@@ -18,6 +18,7 @@ import { refuseUnstorable } from "./unstorable.ts";
 import { NamedStatementClient } from "./named-statement-client.ts";
 import { idleTimeoutSocket } from "./idle-timeout-socket.ts";
 import { NamingStrategy } from "./naming.ts";
+import { openPgliteFolder } from "./pglite-folder.ts";
 import { PoolSessions } from "./pool-sessions.ts";
 import {
   connectionTo,
@@ -216,8 +217,11 @@ async function openPglite(
   { dataDir, loadDataDir }: PgliteOptions,
   onQuery: OnQuery,
 ): Promise<Opened> {
+  const isFolder = loadDataDir === undefined && !dataDir.startsWith("memory://");
   const loaded = loadDataDir === undefined ? {} : { loadDataDir };
-  const pglite = await PGlite.create({ dataDir, ...loaded });
+  const pglite = isFolder
+    ? await openPgliteFolder(dataDir)
+    : await PGlite.create({ dataDir, ...loaded });
   // In a function, for the ORM copies its options and a running database cannot be copied.
   const driverOptions = { pglite: () => pglite };
   const orm = await PgliteOrm.init({ ...shared, onQuery, dbName: "postgres", driverOptions });

@@ -1,6 +1,6 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
-import { pendingMigrations } from "#persistence/migrations.ts";
+import { schemaProblem } from "#persistence/schema-check.ts";
 import { type DatabaseWatch, type Outage, unwatched } from "#ports/database-watch.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
@@ -37,8 +37,8 @@ export function createHealthService({ database, queue, watch = unwatched }: Heal
           return database.kind;
         }),
         check("migrations", async () => {
-          const pending = await pendingMigrations(database);
-          if (pending.length > 0) throw new Error(`not yet run: ${pending.join(", ")}`);
+          const problem = await schemaProblem(database);
+          if (problem !== null) throw new Error(problem);
           return "all done";
         }),
         check("queue", async () => {

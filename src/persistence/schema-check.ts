@@ -1,0 +1,91 @@
+// Whether the tables are those of this version: nothing is written to a database of another one.
+import { DomainError } from "#domain/errors.ts";
+import { migrations } from "../../migrations/index.ts";
+import type { Database, Orm } from "./database.ts";
+import { fromDriver } from "./errors.ts";
+import { flag, text } from "./rows.ts";
+import type { Sql } from "./sql.ts";
+
+const presentColumns = `
+  select c.relname as table, a.attname as column
+  from pg_class c join pg_attribute a on a.attrelid = c.oid
+  where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p', 'v', 'f')
+    and a.attnum > 0 and not a.attisdropped`;
+
+/** @throws DomainError DATABASE_INCOMPATIBLE when a later version has migrated it */
+export async function assertNotNewer(database: Database, sql: Sql): Promise<void> {
+  const newer = await laterMigrations(database, sql);
+  if (newer.length > 0) throw incompatible(newerSchema(newer));
+}
+
+/** @throws DomainError DATABASE_INCOMPATIBLE when a table or column of the entities is missing */
+export async function assertComplete(database: Database, sql: Sql): Promise<void> {
+  const missing = await missingParts(database, sql);
+  if (missing.length > 0) throw incompatible(missingTables(missing));
+}
+
+/** What keeps this version from working on the database, in words; null: nothing does. */
+export async function schemaProblem(database: Database): Promise<string | null> {
+  const { orm, sql } = database;
+  const newer = await laterMigrations(database, sql);
+  if (newer.length > 0) return newerSchema(newer);
+  const pending = await pendingNames(orm);
+  if (pending.length > 0) return `not yet run: ${pending.join(", ")}; start, or run: migrate`;
+  const missing = await missingParts(database, sql);
+  return missing.length > 0 ? missingTables(missing) : null;
+}
+
+async function pendingNames(orm: Orm): Promise<string[]> {
+  try {
+    return (await orm.migrator.getPending()).map(({ name }) => name);
+  } catch (error) {
+    throw fromDriver(error);
+  }
+}
+
+async function laterMigrations({ orm, schema }: Database, sql: Sql): Promise<string[]> {
+  const { config, driver } = orm;
+  // With its schema: a search path may lead on to another installation's.
+  const table = `${schema}.schema_migrations`;
+  const [row = {}] = await sql.rows("select to_regclass($1) is not null as is_there", [table]);
+  if (!flag(row, "is_there")) return [];
+  const known = new Set(migrations.map((Migration) => new Migration(driver, config).name));
+  const executed = await sql.rows(`select name from ${table} order by id`);
+  return executed.map((found) => text(found, "name")).filter((name) => !known.has(name));
+}
+
+async function missingParts({ orm, schema }: Database, sql: Sql): Promise<string[]> {
+  const present = new Map<string, Set<string>>();
+  for (const row of await sql.rows(presentColumns, [schema])) {
+    const table = text(row, "table");
+    present.set(table, (present.get(table) ?? new Set()).add(text(row, "column")));
+  }
+  const missing = [...orm.getMetadata().getAll().values()].flatMap(({ tableName, props }) => {
+    const columns = present.get(tableName);
+    if (columns === undefined) return [tableName];
+    const wanted = props.filter(({ persist }) => persist !== false);
+    return wanted
+      .flatMap(({ fieldNames }) => fieldNames)
+      .filter((column) => !columns.has(column))
+      .map((column) => `${tableName}.${column}`);
+  });
+  return missing.toSorted();
+}
+
+function newerSchema(names: readonly string[]): string {
+  return (
+    `a later version has migrated this database (${names.join(", ")}, unknown here); ` +
+    "run that version, or restore a backup from before its migration"
+  );
+}
+
+function missingTables(parts: readonly string[]): string {
+  return (
+    `the migrations have run, and yet there is no ${parts.join(", ")}; restore a backup ` +
+    "of the whole database, or name an empty one"
+  );
+}
+
+function incompatible(message: string): DomainError {
+  return new DomainError("DATABASE_INCOMPATIBLE", message);
+}
