@@ -28,9 +28,11 @@ import { createJournal } from "#persistence/hot/journal.ts";
 import { migrate, type LockHolder } from "#persistence/migrations.ts";
 import { checkStatements } from "#persistence/raw-statements.ts";
 import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
+import { RoomWatch } from "#persistence/room-watch.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
+import { type StorageRoom, unlimitedRoom } from "#ports/storage-room.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -48,6 +50,7 @@ export interface OpenStore extends AsyncDisposable {
   services: Services;
   failpoint: OnFailpoint;
   watch: DatabaseWatch;
+  room: StorageRoom;
 }
 
 export interface Troupe extends OpenStore {
@@ -88,6 +91,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
     await migrate(database, (holder) => tellWait(options, holder));
     await checkStatements(database);
     const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
+    const room = roomOf({ database, logger }, resources);
     const queue = createWorkQueue({
       database: queueDatabaseOf(database),
       logger,
@@ -102,6 +106,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
       failpoint,
       watch,
+      room,
       timer: systemTimer,
     });
     resources.defer(async () => {
@@ -115,6 +120,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       services,
       failpoint,
       watch,
+      room,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (error) {
@@ -150,6 +156,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       logger,
       failpoint: store.failpoint,
       watch: store.watch,
+      room: store.room,
       settings,
       threads: shardThreads({ count, config, settings, clock, logger, queue: store.queue }),
     });
@@ -159,6 +166,16 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A disk is watched where it is this machine's. */
+function roomOf(
+  { database, logger }: { database: Database; logger: Logger },
+  resources: AsyncDisposableStack,
+): StorageRoom {
+  const { room } = database;
+  if (room === unlimitedRoom) return room;
+  return resources.use(new RoomWatch({ database, room, logger, timer: systemTimer }));
 }
 
 function tellWait({ logger, note }: OpenOptions, holder: LockHolder): void {

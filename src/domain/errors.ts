@@ -16,7 +16,6 @@ export type ErrorCode =
   | "DUPLICATE"
   | "FENCED"
   | "DATA_FOLDER_TAKEN"
-  | "DATABASE_INCOMPATIBLE"
   | "PRUNE_RUNNING"
   | "PORT_UNAVAILABLE"
   | "PORT_TIMEOUT"

@@ -10,9 +10,11 @@ import {
 } from "@mikro-orm/postgresql";
 import type { Kysely } from "kysely";
 import type { Pool } from "pg";
+import { type StorageRoom, unlimitedRoom } from "#ports/storage-room.ts";
 import { readDatabaseAddress } from "#domain/database-address.ts";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
+import { RoomyPglite } from "./disk-room.ts";
 import { fromDriver, fromOrm } from "./errors.ts";
 import { refuseUnstorable } from "./unstorable.ts";
 import { NamedStatementClient } from "./named-statement-client.ts";
@@ -68,6 +70,7 @@ export interface Database extends AsyncDisposable {
   readonly schema: string;
   /** Of the queue's tables, of which each installation in a database has its own. */
   readonly queueSchema: string;
+  readonly room: StorageRoom;
   /** Gives up all sessions, those at work at their end: what new ones may do is asked anew. */
   renewSessions(): void;
   /** For work that may take the server long, such as a migration: silence is no sign of death. */
@@ -148,10 +151,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         throw fromOrm(error);
       }
     },
-    transactional: (work) =>
-      runTransaction(connection.getClient(), work, (transaction) =>
+    async transactional(work) {
+      // Here, for PGlite's dialect would wait for ever for a transaction that does not begin.
+      if (pglite instanceof RoomyPglite) assertRoom(pglite);
+      return runTransaction(connection.getClient(), work, (transaction) =>
         openTransaction(transaction, em, options.onStatement),
-      ),
+      );
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -170,8 +176,23 @@ function onQueryOf({ onStatement }: DatabaseOptions): OnQuery {
 /** What the two kinds of database do not share. */
 type Opened = Pick<
   Database,
-  "orm" | "pglite" | "connection" | "schema" | "queueSchema" | "renewSessions" | "patiently"
+  | "orm"
+  | "pglite"
+  | "connection"
+  | "schema"
+  | "queueSchema"
+  | "room"
+  | "renewSessions"
+  | "patiently"
 >;
+
+function assertRoom({ room }: RoomyPglite): void {
+  try {
+    room.assertRoom();
+  } catch (error) {
+    throw fromDriver(error);
+  }
+}
 
 async function openPostgres(options: PostgresOptions, onQuery: OnQuery): Promise<Opened> {
   const { url, poolMax = 10, silenceMs = SILENCE_MS } = options;
@@ -201,6 +222,7 @@ async function openPostgres(options: PostgresOptions, onQuery: OnQuery): Promise
     connection,
     schema,
     queueSchema,
+    room: unlimitedRoom,
     renewSessions: () => sessions.renew(),
     async patiently(work) {
       patient += 1;
@@ -230,6 +252,7 @@ async function openPglite(
     pglite,
     schema: "public",
     queueSchema: queueSchemaOf("public"),
+    room: pglite instanceof RoomyPglite ? pglite.room : unlimitedRoom,
     renewSessions: () => undefined,
     patiently: (work) => work(),
   };

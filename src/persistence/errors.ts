@@ -48,6 +48,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export interface Trouble {
   kind: "database_unreachable" | "database_not_writable";
   reason: string;
+  /** Of a session, so that another one may be able to write. */
+  isReadOnly: boolean;
 }
 
 const duplicates: Readonly<Record<string, string>> = {
@@ -82,13 +84,14 @@ function causeOf(error: object): unknown {
 /** Of an error of the stores, or of the queue's; null for what other work need not meet too. */
 export function troubleIn(error: unknown): Trouble | null {
   if (!(error instanceof DomainError)) return null;
-  const { reason, trouble } = error.details;
+  const { reason, sqlState, trouble } = error.details;
   if (trouble === "database_unreachable" || trouble === "database_not_writable") {
-    return { kind: trouble, reason: String(reason) };
+    return { kind: trouble, reason: String(reason), isReadOnly: sqlState === "25006" };
   }
   // The work queue waited in vain for the database.
   const isTimeout = error.code === "PORT_TIMEOUT";
-  return isTimeout ? { kind: "database_unreachable", reason: error.message } : null;
+  if (!isTimeout) return null;
+  return { kind: "database_unreachable", reason: error.message, isReadOnly: false };
 }
 
 function troubleOf(fault: DatabaseFault | null): Trouble["kind"] | null {

@@ -35,7 +35,7 @@ export type OnWait = (holder: LockHolder) => void;
 /**
  * Runs what is pending, all or nothing; returns the names of what ran. A database of a later version,
  * and one whose tables are not what the migrations make, is left as it is.
- * @throws DomainError DATABASE_INCOMPATIBLE
+ * @throws DomainError SCHEMA_MISMATCH
  */
 export async function migrate(database: Database, onWait?: OnWait): Promise<string[]> {
   const { kind, orm } = database;

@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { access, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
+import { DiskRoom, RoomyPglite } from "./disk-room.ts";
 import { errorMessage, InvalidInputError } from "#domain/errors.ts";
 
 /** Marks a first start under way; what is found beside it is of no worth without PG_VERSION. */
@@ -31,12 +32,16 @@ export async function lookAtFolder(folder: string): Promise<PgliteFolder> {
 }
 
 /** Opens the database in the folder, which is made if the folder is empty or does not exist. */
-export async function openPgliteFolder(folder: string): Promise<PGlite> {
+export async function openPgliteFolder(folder: string): Promise<RoomyPglite> {
   if ((await lookAtFolder(folder)) === "new") await makeDatabase(folder);
   await rm(join(folder, FIRST_START), { recursive: true, force: true });
   await assertWritable(folder);
+  const room = new DiskRoom(folder);
+  assertRoomToOpen(folder, room);
   try {
-    return await PGlite.create({ dataDir: folder });
+    const opened = new RoomyPglite(folder, room);
+    await opened.waitReady;
+    return opened;
   } catch (error) {
     throw refused(folder, `${errorMessage(error)}; restore a backup of it`, error);
   }
@@ -75,6 +80,15 @@ async function assertWritable(folder: string): Promise<void> {
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw refused(folder, `${errorMessage(error)}; ${NEED}`, error);
+  }
+}
+
+/** Opening writes, too. */
+function assertRoomToOpen(folder: string, room: DiskRoom): void {
+  try {
+    room.assertRoom();
+  } catch (error) {
+    throw refused(folder, `${errorMessage(error)}; make room`, error);
   }
 }
 

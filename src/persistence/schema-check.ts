@@ -3,7 +3,7 @@ import { DomainError } from "#domain/errors.ts";
 import { migrations } from "../../migrations/index.ts";
 import type { Database, Orm } from "./database.ts";
 import { fromDriver } from "./errors.ts";
-import { flag, text } from "./rows.ts";
+import { flag, number, text } from "./rows.ts";
 import type { Sql } from "./sql.ts";
 
 const presentColumns = `
@@ -12,13 +12,13 @@ const presentColumns = `
   where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p', 'v', 'f')
     and a.attnum > 0 and not a.attisdropped`;
 
-/** @throws DomainError DATABASE_INCOMPATIBLE when a later version has migrated it */
+/** @throws DomainError SCHEMA_MISMATCH when a later version has migrated it */
 export async function assertNotNewer(database: Database, sql: Sql): Promise<void> {
   const newer = await laterMigrations(database, sql);
   if (newer.length > 0) throw incompatible(newerSchema(newer));
 }
 
-/** @throws DomainError DATABASE_INCOMPATIBLE when a table or column of the entities is missing */
+/** @throws DomainError SCHEMA_MISMATCH when a table or column of the entities is missing */
 export async function assertComplete(database: Database, sql: Sql): Promise<void> {
   const missing = await missingParts(database, sql);
   if (missing.length > 0) throw incompatible(missingTables(missing));
@@ -33,6 +33,22 @@ export async function schemaProblem(database: Database): Promise<string | null> 
   if (pending.length > 0) return `not yet run: ${pending.join(", ")}; start, or run: migrate`;
   const missing = await missingParts(database, sql);
   return missing.length > 0 ? missingTables(missing) : null;
+}
+
+/** A statement of a tick may take this long on a busy server. */
+const LEAST_TIMEOUT_MS = 1_000;
+
+const timeouts = `
+  select name, setting::float8 as ms from pg_settings
+  where name in ('statement_timeout', 'transaction_timeout') and setting <> '0' order by name`;
+
+/** Limits of the session under which the server would end the engine's own work; null: none. */
+export async function shortTimeouts(sql: Sql): Promise<string | null> {
+  const tooShort = (await sql.rows(timeouts))
+    .filter((row) => number(row, "ms") < LEAST_TIMEOUT_MS)
+    .map((row) => `${text(row, "name")} is ${number(row, "ms")} ms`);
+  if (tooShort.length === 0) return null;
+  return `${tooShort.join(", ")}, which ends the engine's own statements; set ${LEAST_TIMEOUT_MS} ms or more for its user`;
 }
 
 async function pendingNames(orm: Orm): Promise<string[]> {
@@ -87,5 +103,5 @@ function missingTables(parts: readonly string[]): string {
 }
 
 function incompatible(message: string): DomainError {
-  return new DomainError("DATABASE_INCOMPATIBLE", message);
+  return new DomainError("SCHEMA_MISMATCH", message);
 }

@@ -80,7 +80,7 @@ describe.each(storeKinds)("migrations on %s", (kind) => {
     await database.sql.run("insert into schema_migrations (name) values ('9999-from-the-future')");
     await database.sql.run("delete from schema_migrations where name = $1", [ALL.at(-1)]);
     await expect(migrate(database)).rejects.toMatchObject({
-      code: "DATABASE_INCOMPATIBLE",
+      code: "SCHEMA_MISMATCH",
       message: expect.stringContaining("9999-from-the-future, unknown here"),
     });
     expect(await schemaProblem(database)).toContain("9999-from-the-future");
@@ -94,7 +94,7 @@ describe.each(storeKinds)("migrations on %s", (kind) => {
     await database.sql.run("drop table agent_runs");
     await database.sql.run("alter table ticks drop column failures");
     await expect(migrate(database)).rejects.toMatchObject({
-      code: "DATABASE_INCOMPATIBLE",
+      code: "SCHEMA_MISMATCH",
       message: expect.stringMatching(/there is no agent_runs, ticks\.failures;/),
     });
     expect(await schemaProblem(database)).toContain("agent_runs, ticks.failures");

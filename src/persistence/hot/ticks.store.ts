@@ -234,7 +234,7 @@ export function createTickStore(
       return { tick: tickOf(row), definition: definitionOf(json<Row>(row, "definition")) };
     },
     async knowsTick(tickId) {
-      return (await sql.rows("select 1 as one from ticks where id = $1", [tickId])).length > 0;
+      return (await sql.rows(statements.tickStatus, [tickId])).length > 0;
     },
     commitAnalysis: (commit) =>
       database.transactional((tx) => commitAnalysis({ tx, queue, failpoint }, commit)),
