@@ -10,6 +10,10 @@ import { flag } from "./rows.ts";
 
 const RETRY_MS = 500;
 
+export const statements = {
+  takesWrites: "select current_setting('transaction_read_only') = 'off' as writes",
+};
+
 interface WatchDependencies {
   database: Database;
   logger: Logger;
@@ -81,9 +85,7 @@ export class OutageWatch implements DatabaseWatch, Disposable {
     const { database } = this.#dependencies;
     try {
       database.renewSessions();
-      const [row = {}] = await database.sql.rows(
-        "select current_setting('transaction_read_only') = 'off' as writes",
-      );
+      const [row = {}] = await database.sql.rows(statements.takesWrites);
       return flag(row, "writes");
     } catch {
       return false;

@@ -14,13 +14,15 @@ const TELL_AGAIN_MS = 60_000;
 
 // A lock by one number has that number's halves as its class and object. Of other users' sessions the
 // server shows no times.
-const lockHolder = `
+export const statements = {
+  lockHolder: `
   select a.pid, nullif(a.application_name, '') as application,
     to_char(coalesce(a.xact_start, a.state_change, a.backend_start) at time zone 'UTC',
       'YYYY-MM-DD"T"HH24:MI:SS"Z"') as since
   from pg_locks l join pg_stat_activity a using (pid)
   where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = ${MIGRATION_LOCK}
-    and l.objsubid = 1 and l.database = (select oid from pg_database where datname = current_database())`;
+    and l.objsubid = 1 and l.database = (select oid from pg_database where datname = current_database())`,
+};
 
 /** Who else is about to migrate, or did not finish; what the server does not say is null. */
 export interface LockHolder {
@@ -93,7 +95,7 @@ async function takeLock(sql: Sql, onWait: OnWait = () => undefined): Promise<voi
     );
     if (flag(row, "taken")) return;
     if (performance.now() >= tellAt) {
-      const [holder] = await sql.rows(lockHolder);
+      const [holder] = await sql.rows(statements.lockHolder);
       if (holder !== undefined) onWait(holderOf(holder));
       tellAt = performance.now() + TELL_AGAIN_MS;
     }

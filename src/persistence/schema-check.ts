@@ -6,11 +6,18 @@ import { fromDriver } from "./errors.ts";
 import { flag, number, text } from "./rows.ts";
 import type { Sql } from "./sql.ts";
 
-const presentColumns = `
-  select c.relname as table, a.attname as column
-  from pg_class c join pg_attribute a on a.attrelid = c.oid
-  where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p', 'v', 'f')
-    and a.attnum > 0 and not a.attisdropped`;
+export const statements = {
+  isMigrated: "select to_regclass($1) is not null as is_there",
+  executedMigrations: "select name from schema_migrations order by id",
+  presentColumns: `
+    select c.relname as table, a.attname as column
+    from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p', 'v', 'f')
+      and a.attnum > 0 and not a.attisdropped`,
+  timeouts: `
+    select name, setting::float8 as ms from pg_settings
+    where name in ('statement_timeout', 'transaction_timeout') and setting <> '0' order by name`,
+};
 
 /** @throws DomainError SCHEMA_MISMATCH when a later version has migrated it */
 export async function assertNotNewer(database: Database, sql: Sql): Promise<void> {
@@ -18,9 +25,12 @@ export async function assertNotNewer(database: Database, sql: Sql): Promise<void
   if (newer.length > 0) throw incompatible(newerSchema(newer));
 }
 
-/** @throws DomainError SCHEMA_MISMATCH when a table or column of the entities is missing */
+/**
+ * Columns are left to the check of the statements, which says which one needs them.
+ * @throws DomainError SCHEMA_MISMATCH when a table of the entities is missing
+ */
 export async function assertComplete(database: Database, sql: Sql): Promise<void> {
-  const missing = await missingParts(database, sql);
+  const missing = (await missingParts(database, sql)).filter((part) => !part.includes("."));
   if (missing.length > 0) throw incompatible(missingTables(missing));
 }
 
@@ -38,13 +48,9 @@ export async function schemaProblem(database: Database): Promise<string | null> 
 /** A statement of a tick may take this long on a busy server. */
 const LEAST_TIMEOUT_MS = 1_000;
 
-const timeouts = `
-  select name, setting::float8 as ms from pg_settings
-  where name in ('statement_timeout', 'transaction_timeout') and setting <> '0' order by name`;
-
 /** Limits of the session under which the server would end the engine's own work; null: none. */
 export async function shortTimeouts(sql: Sql): Promise<string | null> {
-  const tooShort = (await sql.rows(timeouts))
+  const tooShort = (await sql.rows(statements.timeouts))
     .filter((row) => number(row, "ms") < LEAST_TIMEOUT_MS)
     .map((row) => `${text(row, "name")} is ${number(row, "ms")} ms`);
   if (tooShort.length === 0) return null;
@@ -62,17 +68,16 @@ async function pendingNames(orm: Orm): Promise<string[]> {
 async function laterMigrations({ orm, schema }: Database, sql: Sql): Promise<string[]> {
   const { config, driver } = orm;
   // With its schema: a search path may lead on to another installation's.
-  const table = `${schema}.schema_migrations`;
-  const [row = {}] = await sql.rows("select to_regclass($1) is not null as is_there", [table]);
+  const [row = {}] = await sql.rows(statements.isMigrated, [`${schema}.schema_migrations`]);
   if (!flag(row, "is_there")) return [];
   const known = new Set(migrations.map((Migration) => new Migration(driver, config).name));
-  const executed = await sql.rows(`select name from ${table} order by id`);
+  const executed = await sql.rows(statements.executedMigrations);
   return executed.map((found) => text(found, "name")).filter((name) => !known.has(name));
 }
 
 async function missingParts({ orm, schema }: Database, sql: Sql): Promise<string[]> {
   const present = new Map<string, Set<string>>();
-  for (const row of await sql.rows(presentColumns, [schema])) {
+  for (const row of await sql.rows(statements.presentColumns, [schema])) {
     const table = text(row, "table");
     present.set(table, (present.get(table) ?? new Set()).add(text(row, "column")));
   }

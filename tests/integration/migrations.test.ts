@@ -87,16 +87,16 @@ describe.each(storeKinds)("migrations on %s", (kind) => {
     expect(await pendingMigrations(database)).toEqual([ALL.at(-1)]);
   });
 
-  test("a database without one of its tables or columns is refused by their names", async () => {
+  test("a database without one of its tables is refused by its name", async () => {
     await using store = await openTestStore(kind);
     const { database } = store;
     expect(await schemaProblem(database)).toBeNull();
     await database.sql.run("drop table agent_runs");
-    await database.sql.run("alter table ticks drop column failures");
     await expect(migrate(database)).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      message: expect.stringMatching(/there is no agent_runs, ticks\.failures;/),
+      message: expect.stringMatching(/there is no agent_runs;/),
     });
+    await database.sql.run("alter table ticks drop column failures");
     expect(await schemaProblem(database)).toContain("agent_runs, ticks.failures");
   });
 
