@@ -22,17 +22,18 @@ const line = startedBy<FromThread, ToThread>();
 const resources = new AsyncDisposableStack();
 const failpoint = failpointsOf(config);
 const feed = createReplayFeed(recording);
-const [database, desk] = await Promise.all([
-  openDatabase({
+const database = resources.use(
+  await openDatabase({
     kind: "postgres",
     url: databaseUrl,
     poolMax: settings.shardSlots,
     heartbeatSeconds: config.heartbeatSeconds,
   }),
-  openClaimDesk({ connectionString: databaseUrl, logger: createLogger(config) }),
-]);
-resources.use(database);
-resources.use(desk);
+);
+const { connection, queueSchema: schema } = database;
+if (connection === undefined) throw new InvariantError("a shard thread needs PostgreSQL");
+const logger = createLogger(config);
+const desk = resources.use(await openClaimDesk({ connection, schema, logger }));
 
 serveShards({
   line,

@@ -1,6 +1,6 @@
 // Where everything meets: adapters are put behind the engine's ports, and one object opens and closes
 // it all. `main` and `cli` (and tests and benches) start from here.
-import { mkdir } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pino, type Logger } from "pino";
@@ -10,7 +10,7 @@ import { barsOf } from "#tools/bars.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { listTools } from "#tools/registry.ts";
 import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
-import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
+import { createWorkQueue, type QueueDatabase } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { createReplayFeed, type ReplayRecording } from "#adapters/replay-feed.ts";
 import { readRecording as readFiles } from "#adapters/replay-files.ts";
@@ -18,7 +18,7 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
-import { InvalidInputError } from "#domain/errors.ts";
+import { errorMessage, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import { newsEveryMs, timeframeMs } from "#domain/timeframe.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
@@ -26,12 +26,14 @@ import { openDatabase, type Database } from "#persistence/database.ts";
 import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
-import { migrate } from "#persistence/migrations.ts";
+import { migrate, type LockHolder } from "#persistence/migrations.ts";
 import { checkStatements } from "#persistence/raw-statements.ts";
 import { syncRegistries } from "#persistence/repositories/registries.repository.ts";
+import { RoomWatch } from "#persistence/room-watch.ts";
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { RecordedFeed } from "#ports/market-feed.ts";
+import { type StorageRoom, unlimitedRoom } from "#ports/storage-room.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
@@ -50,6 +52,7 @@ export interface OpenStore extends AsyncDisposable {
   services: Services;
   failpoint: OnFailpoint;
   watch: DatabaseWatch;
+  room: StorageRoom;
 }
 
 export interface Troupe extends OpenStore {
@@ -63,6 +66,8 @@ export interface Troupe extends OpenStore {
 export interface OpenOptions {
   config: Config;
   logger: Logger;
+  /** Shows a line to whoever waits for the start. */
+  note?: (line: string) => void;
   settings?: Partial<EngineSettings>;
   /** Members per shard. */
   shardSize?: number;
@@ -87,18 +92,12 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
   const failpoint = failpointsOf(config);
   try {
     const database = await openConfigured(config, resources);
-    await migrate(database);
+    await migrate(database, (holder) => tellWait(options, holder));
     await checkStatements(database);
     const watch = resources.use(new OutageWatch({ database, logger, timer: systemTimer }));
+    const room = roomOf({ database, logger }, resources);
     const queue = createWorkQueue({
-      database:
-        database.pglite === undefined
-          ? {
-              kind: "postgres",
-              connectionString: config.databaseUrl ?? "",
-              openSocket: () => database.openSocket(),
-            }
-          : { kind: "pglite", client: database.pglite },
+      database: queueDatabaseOf(database),
       logger,
       watch,
       tuning: { heartbeatSeconds: config.heartbeatSeconds },
@@ -111,6 +110,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       shardSize: shardSize ?? (database.kind === "postgres" ? 100 : 50),
       failpoint,
       watch,
+      room,
       timer: systemTimer,
     });
     resources.defer(async () => {
@@ -124,6 +124,7 @@ export async function openStore(options: OpenOptions): Promise<OpenStore> {
       services,
       failpoint,
       watch,
+      room,
       [Symbol.asyncDispose]: () => resources.disposeAsync(),
     };
   } catch (error) {
@@ -160,6 +161,7 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       logger,
       failpoint: store.failpoint,
       watch: store.watch,
+      room: store.room,
       settings,
       threads: shardThreads({
         count,
@@ -182,6 +184,43 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   }
 }
 
+/** A disk is watched where it is this machine's. */
+function roomOf(
+  { database, logger }: { database: Database; logger: Logger },
+  resources: AsyncDisposableStack,
+): StorageRoom {
+  const { room } = database;
+  if (room === unlimitedRoom) return room;
+  return resources.use(new RoomWatch({ database, room, logger, timer: systemTimer }));
+}
+
+function tellWait({ logger, note }: OpenOptions, holder: LockHolder): void {
+  const line = waitingFor(holder);
+  logger.warn(holder, line);
+  note?.(line);
+}
+
+/** Why a start, or a migration, does not go on. */
+export function waitingFor({ application, pid, since }: LockHolder): string {
+  const name = application === null ? "" : ` (${application})`;
+  const time = since === null ? "" : ` since ${since}`;
+  return (
+    `waiting: server process ${pid}${name} holds the migration lock${time}; ` +
+    `end that program, or: select pg_terminate_backend(${pid})`
+  );
+}
+
+/** The queue's way into the same database. */
+export function queueDatabaseOf({
+  connection,
+  pglite,
+  queueSchema: schema,
+}: Database): QueueDatabase {
+  if (pglite !== undefined) return { kind: "pglite", client: pglite, schema };
+  if (connection === undefined) throw new InvariantError("a database without a way in");
+  return { kind: "postgres", connection, schema };
+}
+
 function registriesOf({ registries = {} }: OpenOptions): Registries {
   return {
     agents: registries.agents ?? createAgentRegistry(),
@@ -192,9 +231,19 @@ function registriesOf({ registries = {} }: OpenOptions): Registries {
 
 export function createLogger(config: Config, destination?: string): Logger {
   const options = { level: config.logLevel, redact: ["*.password", "*.apiKey", "*.secret"] };
-  return destination === undefined
-    ? pino(options)
-    : pino(options, pino.destination({ dest: destination, mkdir: true, sync: false }));
+  if (destination === undefined) return pino(options);
+  assertWritable(destination);
+  return pino(options, pino.destination({ dest: destination, sync: false }));
+}
+
+/** The log is opened later and by itself: what it fails of then could not be told any more. */
+function assertWritable(logFile: string): void {
+  try {
+    closeSync(openSync(logFile, "a"));
+  } catch (error) {
+    const message = `the log cannot be written: ${errorMessage(error)}; remove what is in its place`;
+    throw new InvalidInputError("INVALID_CONFIG", message, { cause: error });
+  }
 }
 
 /** The configured database, locked if it is a folder, as it is: nothing is migrated. */
@@ -206,12 +255,14 @@ export async function openConfigured(
     const { databaseUrl: url, heartbeatSeconds } = config;
     return resources.use(await openDatabase({ kind: "postgres", url, heartbeatSeconds }));
   }
-  await mkdir(config.dataDir, { recursive: true });
   // PGlite itself does not notice a second process, and would lose what it writes.
   resources.use(await lockFolder(config.dataDir));
-  return resources.use(
-    await openDatabase({ kind: "pglite", dataDir: join(config.dataDir, "pglite") }),
-  );
+  return resources.use(await openDatabase({ kind: "pglite", dataDir: pgliteFolderOf(config) }));
+}
+
+/** Of the embedded database. */
+export function pgliteFolderOf({ dataDir }: Config): string {
+  return join(dataDir, "pglite");
 }
 
 /** The bars a configuration says to replay. @throws InvalidInputError INVALID_DATA_FILE */

@@ -1,12 +1,13 @@
 // PGlite takes no lock on its folder: a second process would open it too, and lose without a word
 // everything it then writes. So one process at a time, held by a file that names it.
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { link, lstat, readFile, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { DomainError } from "#domain/errors.ts";
+import { makeFolder, told, unusable } from "./data-folder.ts";
 
 const holderSchema = z.object({
   pid: z.number().int().positive(),
@@ -31,13 +32,13 @@ export interface FolderLock extends AsyncDisposable {
  * Takes the folder for this process, creating it if need be. A lock whose process is dead is taken
  * over; one of a process that lives, even frozen, or that cannot be looked at, never is. It is waited
  * for a moment, since a process may die a little later than it was killed.
- * @throws DomainError DATA_FOLDER_TAKEN
+ * @throws DomainError DATA_FOLDER_TAKEN, InvalidInputError INVALID_CONFIG
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = join(resolve(folder), "troupe.lock");
-  await mkdir(resolve(folder), { recursive: true });
+  await makeFolder(folder);
   const me = JSON.stringify(await describeThisProcess());
-  await take(path, me, resolve(folder));
+  await told(resolve(folder), () => take(path, me, resolve(folder)));
   const release = () => removeIf(path, me);
   return { release, [Symbol.asyncDispose]: release };
 }
@@ -84,7 +85,9 @@ async function create(path: string, text: string): Promise<boolean> {
 
 async function read(path: string): Promise<string | null> {
   try {
-    return await readFile(path, "utf8");
+    // A link that leads nowhere is there for whoever makes a file and not for whoever reads it.
+    if ((await lstat(path)).isFile()) return await readFile(path, "utf8");
+    throw unusable(dirname(path), `its lock ${path} is no file; remove it`);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return null;
     throw error;

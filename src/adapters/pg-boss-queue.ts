@@ -13,6 +13,7 @@ import type {
 } from "#ports/work-queue.ts";
 import {
   createBoss,
+  DEFAULT_SCHEMA,
   defaultTuning,
   describe,
   prepareQueues,
@@ -38,8 +39,8 @@ export interface WorkQueueOptions {
 
 const wakeChannel = "troupe_work";
 
-const activeClaims = `
-  select name as queue, id, retry_count as "retryCount" from pgboss.job where state = 'active'`;
+const activeClaimsIn = (schema: string) => `
+  select name as queue, id, retry_count as "retryCount" from ${schema}.job where state = 'active'`;
 const activeClaim = z.object({
   queue: z.enum(["ticks", "shards"]),
   id: z.string(),
@@ -47,8 +48,8 @@ const activeClaim = z.object({
 });
 
 /**
- * Durable messages on pg-boss, on PostgreSQL and on PGlite alike. It brings its own tables (schema
- * `pgboss`) up to date at `start()`; any number of nodes may share them.
+ * Durable messages on pg-boss, on PostgreSQL and on PGlite alike. It brings its own tables (in a
+ * schema of their own) up to date at `start()`; any number of nodes may share them.
  */
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   return new PgBossQueue(options);
@@ -56,6 +57,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
 class PgBossQueue implements WorkQueue {
   readonly #database: QueueDatabase;
+  readonly #schema: string;
   readonly #tuning: QueueTuning;
   readonly #logger: QueueLogger;
   readonly #watch: DatabaseWatch;
@@ -67,6 +69,7 @@ class PgBossQueue implements WorkQueue {
 
   constructor({ database, logger = console, watch = unwatched, tuning = {} }: WorkQueueOptions) {
     this.#database = database;
+    this.#schema = database.schema ?? DEFAULT_SCHEMA;
     this.#tuning = { ...defaultTuning, ...tuning };
     this.#logger = logger;
     this.#watch = watch;
@@ -110,6 +113,7 @@ class PgBossQueue implements WorkQueue {
     if (this.#workers.has(queue)) throw new InvariantError(`queue ${queue} has a handler already`);
     const worker = {
       boss: this.#boss,
+      schema: this.#schema,
       tuning: this.#tuning,
       logger: this.#logger,
       watch: this.#watch,
@@ -160,7 +164,7 @@ class PgBossQueue implements WorkQueue {
    * died: its message is delivered again now, not when its heartbeat has run out.
    */
   async #takeOverClaims(): Promise<void> {
-    const { rows } = await this.#boss.getDb().executeSql(activeClaims, []);
+    const { rows } = await this.#boss.getDb().executeSql(activeClaimsIn(this.#schema), []);
     for (const row of rows) {
       const { queue, ...fence } = activeClaim.parse(row);
       await releaseClaim(this.#boss, { queue, fence }, "its process died");
@@ -187,7 +191,7 @@ class PgBossQueue implements WorkQueue {
   #startChores(): void {
     const chores = async () => {
       try {
-        await repairMoments(this.#boss.getDb(), this.#tuning.retryDelayMaxSeconds);
+        await repairMoments(this.#boss.getDb(), this.#schema, this.#tuning.retryDelayMaxSeconds);
         if (this.#database.kind === "pglite") await this.#vacuum(this.#database.client);
       } catch (error) {
         this.#logger.warn({ error: describe(error) }, "could not tidy up the work queue");
@@ -199,7 +203,8 @@ class PgBossQueue implements WorkQueue {
 
   /** PGlite has no autovacuum: without this, every message ever sent would leave its dead rows. */
   async #vacuum(client: { exec(sql: string): Promise<unknown> }): Promise<void> {
-    await client.exec("vacuum pgboss.job_common, pgboss.queue, pgboss.version");
+    const tables = ["job_common", "queue", "version"].map((table) => `${this.#schema}.${table}`);
+    await client.exec(`vacuum ${tables.join(", ")}`);
   }
 
   #assertOpen(): void {

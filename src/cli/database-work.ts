@@ -1,13 +1,15 @@
 import { readConfig } from "#config/config.ts";
 import { openDatabase } from "#persistence/database.ts";
-import { migrate, pendingMigrations, schemaDrift } from "#persistence/migrations.ts";
-import { createLogger, openConfigured, openStore } from "../troupe.ts";
+import { migrate, schemaDrift } from "#persistence/migrations.ts";
+import { schemaProblem } from "#persistence/schema-check.ts";
+import { createLogger, openConfigured, openStore, waitingFor } from "../troupe.ts";
 import { seed } from "./seed.ts";
 
 /** Returns the names of the migrations that ran. */
 export async function migrateConfigured(): Promise<string[]> {
   await using resources = new AsyncDisposableStack();
-  return await migrate(await openConfigured(readConfig(process.env), resources));
+  const database = await openConfigured(readConfig(process.env), resources);
+  return await migrate(database, (holder) => console.error(waitingFor(holder)));
 }
 
 /** Returns how many strategies were created. */
@@ -26,6 +28,6 @@ export async function disagreements(): Promise<string[]> {
   const drift = (await schemaDrift(scratch)).map((statement) => `no migration for: ${statement}`);
   if (url === undefined) return drift;
   await using database = await openDatabase({ kind: "postgres", url });
-  const pending = await pendingMigrations(database);
-  return [...drift, ...pending.map((name) => `not yet run on the database: ${name}`)];
+  const problem = await schemaProblem(database);
+  return problem === null ? drift : [...drift, `on the database: ${problem}`];
 }

@@ -1,10 +1,14 @@
 import { existsSync } from "node:fs";
+import { tryFolder } from "#adapters/data-folder.ts";
+import { lockFolder } from "#adapters/folder-lock.ts";
 import { readConfig, type Config } from "#config/config.ts";
 import { DomainError, errorMessage } from "#domain/errors.ts";
 import type { Recording } from "#ports/market-feed.ts";
 import { pendingMigrations, schemaDrift } from "#persistence/migrations.ts";
+import { lookAtFolder } from "#persistence/pglite-folder.ts";
 import { checkStatements } from "#persistence/raw-statements.ts";
-import { openConfigured, openFeed } from "../troupe.ts";
+import { schemaProblem } from "#persistence/schema-check.ts";
+import { openConfigured, openFeed, pgliteFolderOf } from "../troupe.ts";
 import type { Cell, Column } from "./grid.ts";
 import { instant, plural } from "./format.ts";
 
@@ -67,20 +71,31 @@ async function engineAnswers({ url }: Config): Promise<Finding> {
 async function database(config: Config, engineRuns: boolean): Promise<Finding[]> {
   const { databaseUrl, dataDir } = config;
   const name = "database";
-  if (databaseUrl === undefined && !existsSync(dataDir)) {
-    return [{ name, verdict: "info", detail: `${dataDir} is made at the first start` }];
-  }
   await using resources = new AsyncDisposableStack();
   try {
+    if (databaseUrl === undefined) {
+      await tryFolder(dataDir);
+      if ((await lookAtFolder(pgliteFolderOf(config))) === "new") {
+        if (existsSync(dataDir)) await (await lockFolder(dataDir)).release();
+        return [
+          {
+            name,
+            verdict: "info",
+            detail: `${dataDir} can be written to; made at the first start`,
+          },
+        ];
+      }
+    }
     const opened = await openConfigured(config, resources);
     const [row] = await opened.sql.rows("select current_setting('server_version') as version");
     const version = `${opened.kind}, server ${String(row?.["version"])}`;
     const pending = await pendingMigrations(opened);
-    if (pending.length > 0) {
-      const detail = `${pending.join(", ")} not yet run; start, or run: migrate`;
+    const problem = await schemaProblem(opened);
+    if (problem !== null) {
+      const verdict = pending.length > 0 ? "info" : "wrong";
       return [
         { name, verdict: "ok", detail: version },
-        { name: "migrations", verdict: "info", detail },
+        { name: "migrations", verdict, detail: problem },
       ];
     }
     const drift = await schemaDrift(opened);

@@ -1,19 +1,25 @@
-import { seedDemo } from "#services/demo.ts";
+import { seedDemo, seedDemoOnce } from "#services/demo.ts";
 import type { Services } from "#services/services.ts";
 
-/** Creates the demo's strategies in a database that has none; returns how many. */
+/** Creates the demo's strategies in a database that has none, once; returns how many. */
 export async function seedWhenEmpty(services: Services): Promise<number> {
   const { total } = await services.strategies.count();
-  return total === 0 ? seed(services) : 0;
+  if (total > 0) return 0;
+  return seedDemoOnce(
+    services.strategies,
+    await services.definitions.list(),
+    await owner(services),
+  );
 }
 
 /** The demo's strategies, or `count` of their kind. */
 export async function seed(services: Services, count?: number): Promise<number> {
-  const owner = await services.localUser();
   const definitions = await services.definitions.list();
-  return seedDemo(services.strategies, definitions, {
-    userId: owner.id,
-    actor: owner.email,
-    ...(count === undefined ? {} : { count }),
-  });
+  const given = count === undefined ? {} : { count };
+  return seedDemo(services.strategies, definitions, { ...(await owner(services)), ...given });
+}
+
+async function owner(services: Services): Promise<{ userId: string; actor: string }> {
+  const { email, id } = await services.localUser();
+  return { userId: id, actor: email };
 }

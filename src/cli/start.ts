@@ -1,6 +1,7 @@
 // `npm start`: opens everything, shows it, and takes it down again without losing anything.
 import { join, relative } from "node:path";
 import { performance } from "node:perf_hooks";
+import { makeFolder } from "#adapters/data-folder.ts";
 import { assertLoopback } from "#api/guard.ts";
 import { startApi } from "#api/server.ts";
 import { readConfig, type Config } from "#config/config.ts";
@@ -74,8 +75,11 @@ async function launch(
 ): Promise<void> {
   const { config, demo, renderer, logFile, own } = stage;
   renderer.note(openingLine(config));
+  if (logFile !== null) await makeFolder(config.dataDir);
   const logger = createLogger(quieted(stage), logFile ?? undefined);
-  const troupe = resources.use(await openTroupe({ config, logger, ...own }));
+  const troupe = resources.use(
+    await openTroupe({ config, logger, note: (line) => renderer.note(line), ...own }),
+  );
   const { clock, database, engine, feed, services } = troupe;
   if (database.kind === "pglite") renderer.note(POWER_CUT);
   for (const note of troupe.notes) renderer.note(note);

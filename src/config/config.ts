@@ -1,6 +1,32 @@
 import { resolve } from "node:path";
 import { z } from "zod";
-import { DomainError } from "#domain/errors.ts";
+import { readDatabaseAddress } from "#domain/database-address.ts";
+import { DomainError, errorMessage } from "#domain/errors.ts";
+
+/** Plain digits only: what else a number may be written as was, each time, a slip of the keyboard. */
+const whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^(0|[1-9]\d*)$/, expectedWhole(min, max))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, expectedWhole(min, max));
+
+const SLOWEST = 0.001;
+const FASTEST = 10_000;
+const speed = z
+  .string()
+  .regex(/^(max|(0|[1-9]\d*)(\.\d+)?)$/, expectedSpeed())
+  .transform((text) => (text === "max" ? ("max" as const) : Number(text)))
+  .refine((value) => value === "max" || (value >= SLOWEST && value <= FASTEST), expectedSpeed());
+
+const databaseUrl = z.string().superRefine((url, context) => {
+  try {
+    readDatabaseAddress(url);
+  } catch (error) {
+    const message = errorMessage(error).replace(/^DATABASE_URL: /, "");
+    context.addIssue({ code: "custom", message });
+  }
+});
 
 /** Every setting, with its default and what it means: the source of `--help` and the docs. */
 export const SETTINGS = {
@@ -9,7 +35,7 @@ export const SETTINGS = {
     help: "address the API listens on",
   },
   TROUPE_PORT: {
-    schema: z.coerce.number().int().min(0).max(65_535).default(7420),
+    schema: whole(0, 65_535).default(7420),
     help: "port of the API; 0 takes a free one",
   },
   TROUPE_DATA_DIR: {
@@ -17,13 +43,11 @@ export const SETTINGS = {
     help: "folder of the embedded database and the log file",
   },
   DATABASE_URL: {
-    schema: z
-      .url({ protocol: /^postgres(ql)?$/, error: "expected postgres://user@host:port/database" })
-      .optional(),
+    schema: databaseUrl.optional(),
     help: "PostgreSQL to use instead of the embedded database",
   },
   TROUPE_HEARTBEAT_SECONDS: {
-    schema: z.coerce.number().int().min(2).max(300).default(10),
+    schema: whole(2, 300).default(10),
     help: "a node silent for so long loses its work to the others; the shortest of all nodes counts",
   },
   TROUPE_MARKET: {
@@ -47,11 +71,7 @@ export const SETTINGS = {
     help: "time between two bars of candle files whose name does not say it, e.g. 1m (default: from the bars)",
   },
   TROUPE_REPLAY_SPEED: {
-    schema: z
-      .union([z.literal("max"), z.coerce.number().positive()], {
-        error: 'expected a number above 0, or "max"',
-      })
-      .default(4),
+    schema: speed.default(4),
     help: 'ticks per second of the replay, or "max"',
   },
   TROUPE_LOG_LEVEL: {
@@ -59,7 +79,7 @@ export const SETTINGS = {
     help: "least serious messages that are logged",
   },
   TROUPE_ENGINE_THREADS: {
-    schema: z.coerce.number().int().min(0).max(64).optional(),
+    schema: whole(0, 64).optional(),
     help: "threads that strategies run in, PostgreSQL only; 0: the main one (default: half of the cores)",
   },
   TROUPE_URL: {
@@ -166,6 +186,14 @@ function crashAt(value: string | undefined): Config["crashAt"] {
   const [failpoint = "", occurrence = "1", signal] = value.split(":");
   const isPlanned = signal === "SIGTERM";
   return { failpoint, occurrence: Number(occurrence), signal: isPlanned ? "SIGTERM" : "SIGKILL" };
+}
+
+function expectedWhole(min: number, max: number): string {
+  return `expected a whole number from ${min} to ${max}, in digits`;
+}
+
+function expectedSpeed(): string {
+  return `expected a number from ${SLOWEST} to ${FASTEST}, or "max"`;
 }
 
 function invalid(error: z.ZodError): DomainError {

@@ -73,8 +73,18 @@ export class InvariantError extends DomainError {
 
 /** Text of an unknown thrown value, for storage and logs; never empty. */
 export function errorMessage(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return textOf(error);
   // Node reports a refused connection as an error of several errors, without a message of its own.
   if (error.message !== "") return error.message;
   return error instanceof AggregateError ? error.errors.map(errorMessage).join("; ") : error.name;
+}
+
+/** Some libraries hand over a plain object with an error's fields. */
+function textOf(thrown: unknown): string {
+  if (typeof thrown !== "object" || thrown === null) return String(thrown);
+  for (const field of ["message", "code", "name"]) {
+    const value: unknown = Reflect.get(thrown, field);
+    if (typeof value === "string" && value !== "") return value;
+  }
+  return `an error without a message (${Object.keys(thrown).join(", ")})`;
 }

@@ -35,6 +35,10 @@ export const agentRunIdOf = (tickId: string, agent: string): string =>
 
 export const definitionIdOf = (name: string): string => derive("definition", name);
 
+/** Of one of the strategies an empty database is given: two nodes that start at once give it the same. */
+export const demoStrategyIdOf = (definitionId: string, name: string): string =>
+  derive("demo", definitionId, name);
+
 /** 32 hex characters: every exchange we know takes them as a client order id. */
 export const clientOrderIdOf = (instructionId: string): string => instructionId.replaceAll("-", "");
 

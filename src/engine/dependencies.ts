@@ -7,6 +7,7 @@ import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import type { Logger } from "#ports/logger.ts";
 import type { BarRequest, MarketFeed, ObserveMarket } from "#ports/market-feed.ts";
+import type { StorageRoom } from "#ports/storage-room.ts";
 import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { Outbox, WorkQueue } from "#ports/work-queue.ts";
@@ -90,6 +91,8 @@ export interface EnginePorts {
   feed: Pick<MarketFeed, "symbols" | "stepMs">;
   logger: Logger;
   watch: DatabaseWatch;
+  /** Without it there is always room. */
+  room?: StorageRoom;
   failpoint: OnFailpoint;
   settings: EngineSettings;
   /** How strategies are stored; the product's own unless a test looks at a version to come. */

@@ -13,6 +13,7 @@ import { LocalShards } from "./shard/local-shards.ts";
 import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
 import { createSupervisor } from "./group/supervisor.ts";
 import { TickInputs } from "./group/tick-inputs.ts";
+import { tellUnknownTick } from "./unknown-tick.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
 const SWEEP_MS = 250;
@@ -144,9 +145,14 @@ export class Engine {
 
   async #onTick(claim: Claim): Promise<void> {
     const { store } = this.#dependencies;
-    const found = await store.pendingTick(textOf(claim.body, "tickId", `message ${claim.id}`));
-    if (found === null) await store.dismiss(claim);
-    else await this.directory.group(found.definition.id).due(claim, found);
+    const tickId = textOf(claim.body, "tickId", `message ${claim.id}`);
+    const found = await store.pendingTick(tickId);
+    if (found === null) {
+      await tellUnknownTick(this.#dependencies, claim, tickId);
+      await store.dismiss(claim);
+      return;
+    }
+    await this.directory.group(found.definition.id).due(claim, found);
   }
 
   async #onShard(claim: Claim): Promise<void> {

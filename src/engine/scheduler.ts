@@ -71,6 +71,7 @@ export class Scheduler {
   async #round(): Promise<void> {
     const { clock, store } = this.#dependencies;
     if (clock.simulated) await this.#untilNoTickIsOpen();
+    await this.#untilThereIsRoom();
     const scheduled = await store.scheduledDefinitions();
     for (const candidate of scheduled) this.#tellPause(candidate);
     // Ticks of other nodes, and of this machine before its clock was set back.
@@ -166,6 +167,16 @@ export class Scheduler {
     while (!this.#stopping.signal.aborted && (await store.openTicks()).length > 0) {
       await this.#pause(LOCKSTEP_POLL_MS);
     }
+  }
+
+  /** Simulated time stands still meanwhile; of real time one tick is made up for, as after downtime. */
+  async #untilThereIsRoom(): Promise<void> {
+    while (!this.#stopping.signal.aborted && this.#isShortOfRoom()) await this.#pause(REREAD_MS);
+  }
+
+  #isShortOfRoom(): boolean {
+    const { room } = this.#dependencies;
+    return room !== undefined && room.shortage !== null;
   }
 
   async #pause(ms: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { errorMessage } from "#domain/errors.ts";
 import type { Logger } from "#ports/logger.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch, Outage } from "#ports/database-watch.ts";
@@ -5,8 +6,13 @@ import type { NewAlert } from "#ports/store.ts";
 import { raiseAlerts } from "./repositories/alerts.repository.ts";
 import type { Database } from "./database.ts";
 import { fromDriver, troubleIn, type Trouble } from "./errors.ts";
+import { flag } from "./rows.ts";
 
 const RETRY_MS = 500;
+
+export const statements = {
+  takesWrites: "select current_setting('transaction_read_only') = 'off' as writes",
+};
 
 interface WatchDependencies {
   database: Database;
@@ -60,22 +66,43 @@ export class OutageWatch implements DatabaseWatch, Disposable {
 
   #begin(trouble: Trouble): void {
     if (this.#closing.signal.aborted) return;
-    const { kind, reason } = trouble;
-    const outage = { since: Date.now(), reason };
+    const outage = { since: Date.now(), reason: trouble.reason };
     this.#outage = outage;
-    this.#dependencies.logger.error({ reason }, BEGIN[kind]);
-    void this.#recover(kind, outage);
+    void this.#goThrough(trouble, outage);
+  }
+
+  async #goThrough({ isReadOnly, kind }: Trouble, outage: Outage): Promise<void> {
+    if (isReadOnly && (await this.#wasOnlyASession())) {
+      this.#outage = null;
+      return;
+    }
+    this.#dependencies.logger.error({ reason: outage.reason }, BEGIN[kind]);
+    await this.#recover(kind, outage);
+  }
+
+  /** A session that began while the database was read-only stays so: a new one is asked. */
+  async #wasOnlyASession(): Promise<boolean> {
+    const { database } = this.#dependencies;
+    try {
+      database.renewSessions();
+      const [row = {}] = await database.sql.rows(statements.takesWrites);
+      return flag(row, "writes");
+    } catch {
+      return false;
+    }
   }
 
   async #recover(kind: Trouble["kind"], outage: Outage): Promise<void> {
     const { database, logger, timer } = this.#dependencies;
     while (!this.#closing.signal.aborted) {
       await timer.after(RETRY_MS, this.#closing.signal);
+      // Also, sessions of the time before must not begin the outage anew once it is over.
+      if (kind === "database_not_writable") database.renewSessions();
       try {
         await raiseAlerts(database.sql, [alertOf(kind, outage, Date.now())]);
         break;
       } catch (error) {
-        outage.reason = troubleIn(error)?.reason ?? String(error);
+        outage.reason = troubleIn(error)?.reason ?? errorMessage(error);
       }
     }
     if (this.#closing.signal.aborted) return;

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";
 import type { MikroORM } from "@mikro-orm/core";
@@ -10,13 +9,25 @@ import {
   type SqlEntityManager,
 } from "@mikro-orm/postgresql";
 import type { Kysely } from "kysely";
+import type { Pool } from "pg";
+import { type StorageRoom, unlimitedRoom } from "#ports/storage-room.ts";
+import { readDatabaseAddress } from "#domain/database-address.ts";
 import { entities } from "#entities/index.ts";
 import { migrations } from "../../migrations/index.ts";
+import { RoomyPglite } from "./disk-room.ts";
 import { fromDriver, fromOrm } from "./errors.ts";
 import { refuseUnstorable } from "./unstorable.ts";
 import { NamedStatementClient } from "./named-statement-client.ts";
 import { idleTimeoutSocket } from "./idle-timeout-socket.ts";
 import { NamingStrategy } from "./naming.ts";
+import { openPgliteFolder } from "./pglite-folder.ts";
+import { PoolSessions } from "./pool-sessions.ts";
+import {
+  connectionTo,
+  type PostgresConnection,
+  queueSchemaOf,
+  schemaOf,
+} from "./postgres-connection.ts";
 import { type OnStatement, type Sql, type SqlTransaction, sqlOf, sqlOfTransaction } from "./sql.ts";
 
 export interface PostgresOptions {
@@ -53,8 +64,15 @@ export interface Database extends AsyncDisposable {
   readonly sql: Sql;
   /** The embedded database itself, for the queue adapter. */
   readonly pglite?: PGlite;
-  /** Opens a socket to PostgreSQL that does not wait for ever for a server that vanished. */
-  openSocket(): Socket;
+  /** How every connection to PostgreSQL is made, for those who make their own. */
+  readonly connection?: PostgresConnection;
+  /** Of the tables: what unqualified names mean. */
+  readonly schema: string;
+  /** Of the queue's tables, of which each installation in a database has its own. */
+  readonly queueSchema: string;
+  readonly room: StorageRoom;
+  /** Gives up all sessions, those at work at their end: what new ones may do is asked anew. */
+  renewSessions(): void;
   /** For work that may take the server long, such as a migration: silence is no sign of death. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
   /** An entity manager of its own; never share one between requests. */
@@ -104,28 +122,27 @@ const shared = {
   },
 };
 
-/** Opens the database; it neither migrates nor locks the data folder. */
+/**
+ * Opens the database; it neither migrates nor locks the data folder.
+ * @throws DomainError PORT_UNAVAILABLE, INVALID_CONFIG
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
-  const pglite = options.kind === "pglite" ? await openPglite(options) : null;
-  const silenceMs = (options.kind === "postgres" ? options.silenceMs : undefined) ?? SILENCE_MS;
-  let patient = 0;
-  const openSocket = () => idleTimeoutSocket(silenceMs, () => patient > 0);
   const onQuery = onQueryOf(options);
-  const orm =
+  const opened =
     options.kind === "postgres"
-      ? await openPostgres(options, { stream: openSocket, onQuery })
-      : await ormOf(pglite, onQuery);
+      ? await openPostgres(options, onQuery)
+      : await openPglite(options, onQuery);
+  const { orm, pglite } = opened;
   const connection = orm.driver.getConnection();
   const em = () => orm.em.fork();
   const close = async () => {
     await orm.close(true);
-    if (pglite !== null && !pglite.closed) await pglite.close();
+    if (pglite !== undefined && !pglite.closed) await pglite.close();
   };
   return {
     kind: options.kind,
-    orm,
+    ...opened,
     sql: sqlOf(() => connection.getClient(), options.onStatement),
-    ...(pglite === null ? {} : { pglite }),
     em,
     async read(work) {
       try {
@@ -134,19 +151,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         throw fromOrm(error);
       }
     },
-    openSocket,
-    async patiently(work) {
-      patient += 1;
-      try {
-        return await work();
-      } finally {
-        patient -= 1;
-      }
-    },
-    transactional: (work) =>
-      runTransaction(connection.getClient(), work, (transaction) =>
+    async transactional(work) {
+      // Here, for PGlite's dialect would wait for ever for a transaction that does not begin.
+      if (pglite instanceof RoomyPglite) assertRoom(pglite);
+      return runTransaction(connection.getClient(), work, (transaction) =>
         openTransaction(transaction, em, options.onStatement),
-      ),
+      );
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -162,36 +173,89 @@ function onQueryOf({ onStatement }: DatabaseOptions): OnQuery {
   };
 }
 
-async function openPostgres(
-  options: PostgresOptions,
-  { stream, onQuery }: { stream: () => Socket; onQuery: OnQuery },
-): Promise<Orm> {
+/** What the two kinds of database do not share. */
+type Opened = Pick<
+  Database,
+  | "orm"
+  | "pglite"
+  | "connection"
+  | "schema"
+  | "queueSchema"
+  | "room"
+  | "renewSessions"
+  | "patiently"
+>;
+
+function assertRoom({ room }: RoomyPglite): void {
+  try {
+    room.assertRoom();
+  } catch (error) {
+    throw fromDriver(error);
+  }
+}
+
+async function openPostgres(options: PostgresOptions, onQuery: OnQuery): Promise<Opened> {
+  const { url, poolMax = 10, silenceMs = SILENCE_MS } = options;
+  const address = readDatabaseAddress(url);
+  let patient = 0;
+  const openSocket = () => idleTimeoutSocket(silenceMs, () => patient > 0);
+  const connection = connectionTo(address, openSocket);
+  const schema = await schemaOf(connection, address.schema);
+  const queueSchema = queueSchemaOf(schema);
+  const sessions = new PoolSessions();
   const orm = await PostgresOrm.init({
     ...shared,
     onQuery,
-    clientUrl: options.url,
-    pool: { min: 0, max: options.poolMax ?? 10 },
+    schema,
+    dbName: address.database,
+    pool: { min: 0, max: poolMax },
     driverOptions: {
-      application_name: "troupe",
+      ...connection,
       Client: NamedStatementClient,
-      connectionTimeoutMillis: 10_000,
-      keepAlive: true,
-      stream,
       // A node frozen inside a transaction must not keep its shard's row from the others.
       idle_in_transaction_session_timeout: (options.heartbeatSeconds ?? 10) * 1_000,
+      onPoolCreated: (pool: Pool) => sessions.watch(pool),
     },
   });
-  return orm;
+  return {
+    orm,
+    connection,
+    schema,
+    queueSchema,
+    room: unlimitedRoom,
+    renewSessions: () => sessions.renew(),
+    async patiently(work) {
+      patient += 1;
+      try {
+        return await work();
+      } finally {
+        patient -= 1;
+      }
+    },
+  };
 }
 
-function openPglite({ dataDir, loadDataDir }: PgliteOptions): Promise<PGlite> {
-  return PGlite.create({ dataDir, ...(loadDataDir === undefined ? {} : { loadDataDir }) });
-}
-
-async function ormOf(pglite: PGlite | null, onQuery: OnQuery): Promise<Orm> {
+async function openPglite(
+  { dataDir, loadDataDir }: PgliteOptions,
+  onQuery: OnQuery,
+): Promise<Opened> {
+  const isFolder = loadDataDir === undefined && !dataDir.startsWith("memory://");
+  const loaded = loadDataDir === undefined ? {} : { loadDataDir };
+  const pglite = isFolder
+    ? await openPgliteFolder(dataDir)
+    : await PGlite.create({ dataDir, ...loaded });
   // In a function, for the ORM copies its options and a running database cannot be copied.
   const driverOptions = { pglite: () => pglite };
-  return await PgliteOrm.init({ ...shared, onQuery, dbName: "postgres", driverOptions });
+  const orm = await PgliteOrm.init({ ...shared, onQuery, dbName: "postgres", driverOptions });
+  return {
+    orm,
+    pglite,
+    schema: "public",
+    queueSchema: queueSchemaOf("public"),
+    room: pglite instanceof RoomyPglite ? pglite.room : unlimitedRoom,
+    renewSessions: () => undefined,
+    patiently: (work) => work(),
+  };
 }
 
 /** The parts of one transaction; `flush` writes what is left to write of its entities. */

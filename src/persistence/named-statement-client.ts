@@ -6,6 +6,7 @@ const NAMES: ReadonlyMap<unknown, string> = new Map([[storeMembers, "store_membe
 
 /** "No such prepared statement", and "there is one of that name". */
 const NOT_OURS = new Set(["26000", "42P05"]);
+const READ_ONLY = "25006";
 
 /**
  * A connection whose server parses and plans the long statement of a commit once instead of every
@@ -14,12 +15,26 @@ const NOT_OURS = new Set(["26000", "42P05"]);
  */
 export class NamedStatementClient extends Client {
   #prepares = true;
+  #tellReadOnly: () => void = () => undefined;
+
+  /** `told` hears when the server refuses to write in this session. */
+  onReadOnly(told: () => void): void {
+    this.#tellReadOnly = told;
+  }
 
   // oxlint-disable-next-line typescript/no-explicit-any -- one body for all of the driver's overloads
   override query(query: any, values?: any, callback?: any): any {
     const name = this.#prepares ? NAMES.get(query) : undefined;
-    if (name === undefined) return super.query(query, values, callback);
-    return this.#prepared({ name, text: String(query), values });
+    const answer =
+      name === undefined
+        ? super.query(query, values, callback)
+        : this.#prepared({ name, text: String(query), values });
+    if (answer instanceof Promise) answer.catch((error: unknown) => this.#hear(error));
+    return answer;
+  }
+
+  #hear(error: unknown): void {
+    if (databaseFault(error)?.sqlState === READ_ONLY) this.#tellReadOnly();
   }
 
   async #prepared(query: { name: string; text: string; values: unknown[] }): Promise<QueryResult> {

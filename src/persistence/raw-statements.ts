@@ -1,6 +1,9 @@
 import { DomainError } from "#domain/errors.ts";
 import type { Database, OpenTransaction } from "./database.ts";
+import { statements as databaseWatch } from "./database-watch.ts";
 import { databaseFault } from "./errors.ts";
+import { statements as migrations } from "./migrations.ts";
+import { statements as schemaCheck } from "./schema-check.ts";
 import { statements as cycleRows } from "./hot/cycle-rows.ts";
 import { statements as figures } from "./hot/figures.store.ts";
 import { statements as journal } from "./hot/journal.ts";
@@ -24,6 +27,9 @@ import { statements as controls } from "./repositories/strategy-controls.reposit
 
 /** By the file they stand in: every statement that is not made by the ORM and names a table. */
 const files: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "database-watch.ts": databaseWatch,
+  "migrations.ts": migrations,
+  "schema-check.ts": schemaCheck,
   "hot/cycle-rows.ts": cycleRows,
   "hot/figures.store.ts": figures,
   "hot/journal.ts": journal,

@@ -167,6 +167,8 @@ export interface EngineStore {
   ): Promise<"proposed" | "skipped" | "known">;
   /** Null when the tick is no longer `pending` (already analysed, or gone). */
   pendingTick(tickId: string): Promise<{ tick: Tick; definition: Definition } | null>;
+  /** Of any status. */
+  knowsTick(tickId: string): Promise<boolean>;
   /**
    * One transaction: settle the tick's job, store market, agent runs, and one shard job for each
    * shard with members that want to run. Returns those shards' ids. With none the tick is closed.

@@ -1,4 +1,6 @@
 import type { Definition } from "#domain/definition.ts";
+import { DomainError } from "#domain/errors.ts";
+import { demoStrategyIdOf } from "#domain/ids.ts";
 import type { StrategyService, NewStrategyRequest } from "./strategies.ts";
 
 const BALANCE = "10000";
@@ -38,11 +40,40 @@ const CASTS: Readonly<Record<string, readonly NewStrategyRequest[]>> = {
 /** Strategies stored in one transaction. */
 const CHUNK = 500;
 
+type Owner = Parameters<StrategyService["createAll"]>[1];
+
+/**
+ * The demo's strategies for a database that has none; returns how many this call created. Their ids
+ * are derived, so of nodes that start at once the first one creates each template's, and no other.
+ */
+export async function seedDemoOnce(
+  strategies: StrategyService,
+  definitions: readonly Definition[],
+  owner: Owner,
+): Promise<number> {
+  let created = 0;
+  for (const definition of definitions) {
+    const requests = (CASTS[definition.name] ?? []).map((request) => ({
+      ...request,
+      strategyId: demoStrategyIdOf(definition.id, request.name),
+    }));
+    if (requests.length === 0) continue;
+    created += await strategies.createAll(definition, owner, requests).then(
+      (ids) => ids.length,
+      (error: unknown) => {
+        if (error instanceof DomainError && error.code === "DUPLICATE") return 0;
+        throw error;
+      },
+    );
+  }
+  return created;
+}
+
 /** Creates the demo's strategies, or `count` of them over and over; returns how many. */
 export async function seedDemo(
   strategies: StrategyService,
   definitions: readonly Definition[],
-  { count, ...owner }: { userId: string; actor: string; count?: number },
+  { count, ...owner }: Owner & { count?: number },
 ): Promise<number> {
   const troupe = definitions.flatMap((definition) =>
     (CASTS[definition.name] ?? []).map((request) => ({ definition, request })),

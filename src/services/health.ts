@@ -1,14 +1,15 @@
 import { errorMessage } from "#domain/errors.ts";
 import type { Database } from "#persistence/database.ts";
-import { pendingMigrations } from "#persistence/migrations.ts";
+import { schemaProblem, shortTimeouts } from "#persistence/schema-check.ts";
 import { type DatabaseWatch, type Outage, unwatched } from "#ports/database-watch.ts";
+import { type StorageRoom, unlimitedRoom } from "#ports/storage-room.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 
 /** Longer than this and whoever asks should go elsewhere. */
 const CHECK_MS = 3_000;
 
 export interface Check {
-  name: "database" | "migrations" | "queue";
+  name: "database" | "disk" | "migrations" | "queue";
   ok: boolean;
   detail: string;
 }
@@ -19,9 +20,11 @@ export interface HealthDependencies {
   database: Database;
   queue: WorkQueue;
   watch?: DatabaseWatch;
+  room?: StorageRoom;
 }
 
-export function createHealthService({ database, queue, watch = unwatched }: HealthDependencies) {
+export function createHealthService(dependencies: HealthDependencies) {
+  const { database, queue, room = unlimitedRoom, watch = unwatched } = dependencies;
   return {
     database: database.kind,
 
@@ -31,14 +34,17 @@ export function createHealthService({ database, queue, watch = unwatched }: Heal
     async checks(): Promise<Check[]> {
       // Known to be away: asking again would only keep connections waiting.
       if (watch.outage !== null) return [outageCheck(watch.outage)];
+      const { shortage } = room;
+      if (shortage !== null) return [{ name: "disk", ok: false, detail: shortage }];
       return Promise.all([
         check("database", async () => {
-          await database.sql.rows("select 1 as one");
+          const tooShort = await shortTimeouts(database.sql);
+          if (tooShort !== null) throw new Error(tooShort);
           return database.kind;
         }),
         check("migrations", async () => {
-          const pending = await pendingMigrations(database);
-          if (pending.length > 0) throw new Error(`not yet run: ${pending.join(", ")}`);
+          const problem = await schemaProblem(database);
+          if (problem !== null) throw new Error(problem);
           return "all done";
         }),
         check("queue", async () => {

@@ -5,6 +5,7 @@ import { ensureUser, type UserRecord } from "#persistence/repositories/users.rep
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { Timer } from "#ports/clock.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
+import type { StorageRoom } from "#ports/storage-room.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { replayDecision, type DecisionReplay } from "./decision-replay.ts";
@@ -37,6 +38,7 @@ export interface ServiceDependencies {
   channels: Named<TradeChannel>;
   shardSize: number;
   watch?: DatabaseWatch;
+  room?: StorageRoom;
   failpoint?: OnFailpoint;
   timer: Timer;
 }

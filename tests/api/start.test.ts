@@ -92,10 +92,22 @@ describe("what cannot start", () => {
     [
       "a heartbeat too short",
       { TROUPE_HEARTBEAT_SECONDS: "1" },
-      "TROUPE_HEARTBEAT_SECONDS: Too small: expected number to be >=2",
+      "TROUPE_HEARTBEAT_SECONDS: expected a whole number from 2 to 300, in digits",
     ],
     ["an address others can reach", { TROUPE_HOST: "0.0.0.0" }, "loopback"],
     ["a speed that is none", { TROUPE_REPLAY_SPEED: "fast" }, "TROUPE_REPLAY_SPEED"],
+    [
+      "a data folder that is a file",
+      { TROUPE_DATA_DIR: "/dev/null" },
+      "it is a file, not a folder",
+    ],
+    ["a data folder below a file", { TROUPE_DATA_DIR: "/dev/null/x" }, "ENOTDIR"],
+    ["a port in exponents", { TROUPE_PORT: "1e3" }, "TROUPE_PORT: expected a whole number"],
+    [
+      "a database address without a host",
+      { DATABASE_URL: "postgres://" },
+      "DATABASE_URL: expected",
+    ],
     ["a candle file that is not there", { TROUPE_REPLAY_FILE: "nope.csv" }, "nope.csv"],
   ])("%s is refused with what is wrong, and ends with 2", async (_name, wrong, expected) => {
     await using resources = new AsyncDisposableStack();

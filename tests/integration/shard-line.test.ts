@@ -84,7 +84,11 @@ function threadsWith(desk: ClaimDesk, failpoint: OnFailpoint): EnginePorts["thre
 async function openDesk(): Promise<ClaimDesk> {
   const first = await startEngine(store);
   await first.stop();
-  return openClaimDesk({ connectionString: store.url ?? "", logger: silent });
+  return openClaimDesk({
+    connection: { connectionString: store.url ?? "" },
+    schema: "pgboss",
+    logger: silent,
+  });
 }
 
 async function kinds(troupe: EngineFixture): Promise<unknown[]> {

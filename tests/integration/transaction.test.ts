@@ -136,6 +136,6 @@ test("connections lost under entities are given back, however many were lost", a
 
 function queueDatabaseOf({ database, url }: TestStore): QueueDatabase {
   return database.pglite === undefined
-    ? { kind: "postgres", connectionString: url ?? "" }
+    ? { kind: "postgres", connection: { connectionString: url ?? "" } }
     : { kind: "pglite", client: database.pglite };
 }

@@ -562,7 +562,10 @@ test("on PostgreSQL a start leaves the claims of other nodes alone", async () =>
 
 test("a database that cannot be reached is reported at the start", async () => {
   const queue = createWorkQueue({
-    database: { kind: "postgres", connectionString: "postgresql://nobody@127.0.0.1:1/none" },
+    database: {
+      kind: "postgres",
+      connection: { connectionString: "postgresql://nobody@127.0.0.1:1/none" },
+    },
     logger: { warn() {}, error() {} },
   });
   await expect(queue.start()).rejects.toMatchObject({

@@ -167,7 +167,7 @@ export class EngineFixture implements AsyncDisposable {
     this.#queue = createWorkQueue({
       database:
         database.pglite === undefined
-          ? { kind: "postgres", connectionString: url ?? "" }
+          ? { kind: "postgres", connection: { connectionString: url ?? "" } }
           : { kind: "pglite", client: database.pglite },
       logger: silent,
     });

@@ -32,7 +32,7 @@ export async function postgresQueueDatabase(): Promise<QueueTestDatabase> {
   const { url, [Symbol.asyncDispose]: drop } = await createPostgresDatabase();
   const orm = await PostgresOrm.init({ clientUrl: url, ...withoutEntities });
   return {
-    database: { kind: "postgres", connectionString: url },
+    database: { kind: "postgres", connection: { connectionString: url } },
     ...storeOf(orm.em),
     async [Symbol.asyncDispose]() {
       await orm.close();

@@ -1,14 +1,26 @@
-import type { Socket } from "node:net";
 import type { PGlite } from "@electric-sql/pglite";
-import { type CommandResponse, type Db, fromKysely, fromPglite, PgBoss } from "pg-boss";
+import {
+  type CommandResponse,
+  type DatabaseOptions,
+  type Db,
+  fromKysely,
+  fromPglite,
+  PgBoss,
+} from "pg-boss";
 import { z } from "zod";
 import { errorMessage, InvariantError } from "#domain/errors.ts";
 import type { QueueName, Transaction } from "#ports/work-queue.ts";
 
 /** Where the messages live: the same database as everything else. */
-export type QueueDatabase =
-  | { kind: "postgres"; connectionString: string; openSocket?: () => Socket }
-  | { kind: "pglite"; client: PGlite };
+export type QueueDatabase = (
+  | { kind: "postgres"; connection: DatabaseOptions }
+  | { kind: "pglite"; client: PGlite }
+) & {
+  /** Of the queue's own tables; `pgboss` unless told. */
+  schema?: string;
+};
+
+export const DEFAULT_SCHEMA = "pgboss";
 
 /** The part of pino we need. */
 export interface QueueLogger {
@@ -61,7 +73,7 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
     ...(database.kind === "pglite"
       ? { backend: "pglite", db: fromPglite(database.client) }
       : connectionOptions(database, tuning)),
-    application_name: "troupe-queue",
+    schema: database.schema ?? DEFAULT_SCHEMA,
     // The defaults are a minute each.
     superviseIntervalSeconds: 1,
     monitorIntervalSeconds: 1,
@@ -75,12 +87,19 @@ export function createBoss(database: QueueDatabase, tuning: QueueTuning): PgBoss
 }
 
 function connectionOptions(
-  { connectionString, openSocket }: Extract<QueueDatabase, { kind: "postgres" }>,
+  { connection }: Extract<QueueDatabase, { kind: "postgres" }>,
   { poolSize }: QueueTuning,
 ) {
   // pg-boss hands what it does not know itself to pg.
-  const socket = openSocket === undefined ? {} : { stream: openSocket };
-  return { connectionString, max: poolSize, ...socket };
+  return { ...connection, application_name: nameOf(connection, "queue"), max: poolSize };
+}
+
+/** What the server's list of sessions shows. */
+export function nameOf(
+  { application_name: name = "troupe" }: DatabaseOptions,
+  part: string,
+): string {
+  return `${name}-${part}`;
 }
 
 /** Creates both queues, or brings them to these settings, and leaves pg-boss's cache warm. */

@@ -1,23 +1,27 @@
-import { PgBoss } from "pg-boss";
+import { type DatabaseOptions, PgBoss } from "pg-boss";
 import type { Logger } from "#ports/logger.ts";
 import type { ClaimDesk } from "#ports/work-queue.ts";
-import { defaultTuning, describe, nobody, queueNames } from "./boss.ts";
+import { defaultTuning, describe, nameOf, nobody, queueNames } from "./boss.ts";
 import { Delivery } from "./delivery.ts";
 
 export interface ClaimDeskOptions {
-  connectionString: string;
+  connection: DatabaseOptions;
+  /** Of the queue's tables. */
+  schema: string;
   logger: Pick<Logger, "debug">;
 }
 
 /** Settles claims and nothing else: it fetches no message, and looks after no queue. */
 export async function openClaimDesk({
-  connectionString,
+  connection,
+  schema,
   logger,
 }: ClaimDeskOptions): Promise<ClaimDesk> {
   const boss = new PgBoss({
-    connectionString,
+    ...connection,
+    schema,
     max: 1,
-    application_name: "troupe-claims",
+    application_name: nameOf(connection, "claims"),
     migrate: false,
     supervise: false,
     schedule: false,

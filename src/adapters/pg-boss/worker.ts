@@ -15,6 +15,8 @@ import { reapSilentClaims, releaseClaim } from "./release.ts";
 export interface WorkerOptions {
   boss: PgBoss;
   queue: QueueName;
+  /** Of the queue's tables. */
+  schema: string;
   slots: number;
   handler: (claim: Claim) => Promise<void>;
   tuning: QueueTuning;
@@ -188,10 +190,10 @@ export class Worker {
   /** Takes over what nodes that died, froze or were cut off had claimed. */
   async #reap(): Promise<void> {
     this.#reaping = true;
-    const { boss, queue, tuning, logger } = this.#options;
+    const { boss, queue, schema, tuning, logger } = this.#options;
     const { callTimeoutMs, heartbeatSeconds } = tuning;
     try {
-      const releasing = reapSilentClaims(boss, { queue, heartbeatSeconds });
+      const releasing = reapSilentClaims(boss, { queue, schema, heartbeatSeconds });
       const released = await withDeadline(releasing, callTimeoutMs, "look for silent nodes");
       if (released.length === 0) return;
       logger.warn(

@@ -60,8 +60,14 @@ export class LocalShards implements ShardRunner {
   }
 
   async work(claim: Claim): Promise<ShardOutcome> {
-    const head = await this.#dependencies.store.shardHead(claim.key);
-    if (head === null) return this.#dismiss(claim);
+    const { logger, store } = this.#dependencies;
+    const head = await store.shardHead(claim.key);
+    if (head === null) {
+      const message =
+        "a message names a shard that is not stored: the queue is not of these tables";
+      logger.error({ shardId: claim.key }, message);
+      return this.#dismiss(claim);
+    }
     try {
       return await this.#workOn(head, claim);
     } catch (error) {

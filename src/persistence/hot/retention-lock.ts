@@ -6,6 +6,8 @@ import { sqlOf } from "#persistence/sql.ts";
 
 // Any fixed number, beside the one of migrations.
 const RETENTION_LOCK = 7_420_003;
+// Other installations in the same database have other schemas.
+const key = `${RETENTION_LOCK}, hashtext($1)`;
 /** Well before a silent connection is taken for dead. */
 const SIGN_OF_LIFE_MS = 1_000;
 
@@ -42,21 +44,21 @@ export async function takeRetentionLock(database: Database): Promise<RetentionLo
   }
 }
 
-async function lockOnServer({ orm }: Database): Promise<RetentionLock> {
+async function lockOnServer({ orm, schema }: Database): Promise<RetentionLock> {
   const locked = Promise.withResolvers<void>();
   const released = new AbortController();
   const lost = new AbortController();
   const kysely = orm.driver.getConnection().getClient();
   const session = kysely.connection().execute(async (connection) => {
     const sql = sqlOf(() => connection);
-    const [row = {}] = await sql.rows(`select pg_try_advisory_lock(${RETENTION_LOCK}) as taken`);
+    const [row = {}] = await sql.rows(`select pg_try_advisory_lock(${key}) as taken`, [schema]);
     if (!flag(row, "taken")) throw taken();
     locked.resolve();
     while (!released.signal.aborted) {
       await pause(SIGN_OF_LIFE_MS, undefined, { signal: released.signal }).catch(() => undefined);
       await sql.rows("select 1");
     }
-    await sql.rows(`select pg_advisory_unlock(${RETENTION_LOCK})`);
+    await sql.rows(`select pg_advisory_unlock(${key})`, [schema]);
   });
   session.catch(() => {
     lost.abort();

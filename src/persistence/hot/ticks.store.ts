@@ -33,6 +33,7 @@ export type TickStore = Pick<
   | "definition"
   | "proposeTick"
   | "pendingTick"
+  | "knowsTick"
   | "commitAnalysis"
   | "failTick"
   | "tickInput"
@@ -231,6 +232,9 @@ export function createTickStore(
       const [row] = await sql.rows(statements.pendingTick, [tickId]);
       if (row === undefined) return null;
       return { tick: tickOf(row), definition: definitionOf(json<Row>(row, "definition")) };
+    },
+    async knowsTick(tickId) {
+      return (await sql.rows(statements.tickStatus, [tickId])).length > 0;
     },
     commitAnalysis: (commit) =>
       database.transactional((tx) => commitAnalysis({ tx, queue, failpoint }, commit)),

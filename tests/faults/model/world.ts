@@ -211,7 +211,7 @@ function define({ database }: TestStore, market: Market): Promise<Definition> {
 
 function queueDatabaseOf({ database, url }: TestStore) {
   return database.pglite === undefined
-    ? ({ kind: "postgres", connectionString: url ?? "" } as const)
+    ? ({ kind: "postgres", connection: { connectionString: url ?? "" } } as const)
     : ({ kind: "pglite", client: database.pglite } as const);
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,8 +10,8 @@ export const CAN_MOUNT = process.platform === "linux" && process.getuid?.() === 
 /** A disk of its own in memory, which a test can fill. */
 export interface SmallDisk extends AsyncDisposable {
   folder: string;
-  /** Takes every byte that is left. */
-  fill(): void;
+  /** Takes every byte that is left, or all but so many megabytes. */
+  fill(leftMegabytes?: number): void;
   makeRoom(): void;
 }
 
@@ -21,7 +21,7 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
   const filler = join(folder, "filler");
   return {
     folder,
-    fill: () => fillWith(filler),
+    fill: (leftMegabytes = 0) => fillWith(filler, leftMegabytes * 1_000_000),
     makeRoom: () => rmSync(filler, { force: true }),
     async [Symbol.asyncDispose]() {
       execFileSync("umount", ["--lazy", folder]);
@@ -30,11 +30,15 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
   };
 }
 
-function fillWith(path: string): void {
+function fillWith(path: string, left: number): void {
   const file = openSync(path, "w");
   const block = Buffer.alloc(4096);
+  const free = () => {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize;
+  };
   try {
-    for (;;) writeSync(file, block);
+    while (free() > left) writeSync(file, block);
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
   } finally {
