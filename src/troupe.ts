@@ -15,9 +15,11 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
+import { errorDetail } from "#domain/error-detail.ts";
 import { InvalidInputError } from "#domain/errors.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
+import { createAlertLog, loggedJournal, loggedStore } from "#engine/event-log.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
 import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
@@ -138,11 +140,12 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   try {
     const engineStore = createEngineStore(store.database, store.queue, store.failpoint);
     const clock = await openClock(config, feed, engineStore);
+    const tell = createAlertLog({ logger, timer: systemTimer });
     const engine = new Engine({
       clock,
       timer: systemTimer,
-      store: engineStore,
-      journal: createJournal(store.database, store.failpoint),
+      store: loggedStore(engineStore, tell, { clock, logger }),
+      journal: loggedJournal(createJournal(store.database, store.failpoint), tell),
       queue: store.queue,
       ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
@@ -170,7 +173,14 @@ function registriesOf({ registries = {} }: OpenOptions): Registries {
 }
 
 export function createLogger(config: Config, destination?: string): Logger {
-  const options = { level: config.logLevel, redact: ["*.password", "*.apiKey", "*.secret"] };
+  const options = {
+    level: config.logLevel,
+    redact: ["*.password", "*.apiKey", "*.secret"],
+    // An error has no fields that JSON shows.
+    serializers: {
+      error: (error: unknown) => (error instanceof Error ? errorDetail(error) : error),
+    },
+  };
   return destination === undefined
     ? pino(options)
     : pino(options, pino.destination({ dest: destination, mkdir: true, sync: false }));

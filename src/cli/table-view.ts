@@ -7,6 +7,8 @@ import type { Overview, OverviewRow } from "./overview.ts";
 export interface Surroundings {
   database: "postgres" | "pglite";
   url: string;
+  /** Of this process, for whoever wants to end it. */
+  pid: number;
   logFile: string;
 }
 
@@ -59,7 +61,7 @@ function headerLines({ market, progress }: Overview, around: Surroundings): stri
   const database = around.database === "postgres" ? "PostgreSQL" : POWER_CUT;
   return [
     `Troupe  ${position}${market.finished ? " (finished)" : ""}  ${work}`,
-    `API ${around.url}  log ${around.logFile}`,
+    `API ${around.url}  log ${around.logFile}  pid ${around.pid}`,
     database,
   ];
 }

@@ -9,6 +9,7 @@ import type { Database } from "./database.ts";
 import { createFiguresStore } from "./hot/figures.store.ts";
 import { createShardStore } from "./hot/shards.store.ts";
 import { createTickStore } from "./hot/ticks.store.ts";
+import { resendControls } from "./repositories/pending-controls.store.ts";
 
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(
@@ -21,6 +22,7 @@ export function createEngineStore(
     ...createShardStore(database),
     ...createFiguresStore(database),
     maintain: () => maintain(database),
+    resendControls: () => resendControls(database, queue),
   };
 }
 

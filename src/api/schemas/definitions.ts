@@ -21,3 +21,18 @@ export const definition = z.object({
   running: z.number(),
   lastTickFor: instant.nullable(),
 });
+
+/** … and how to set the params of its strategies. */
+export const definitionDetail = definition.extend({
+  params: z.array(
+    z.object({
+      /** Dotted path, e.g. `agent_weights.macro`. */
+      name: z.string(),
+      description: z.string(),
+      type: z.string(),
+      default: z.json(),
+      minimum: z.number().nullable(),
+      maximum: z.number().nullable(),
+    }),
+  ),
+});
