@@ -82,12 +82,17 @@ async function sendReadiness(
   response: ServerResponse,
   dependencies: ApiDependencies,
 ): Promise<void> {
-  const { phase } = dependencies.monitor;
-  const checks = await dependencies.services.health.checks();
+  const { monitor, services } = dependencies;
+  const { phase } = monitor;
+  const checks = await services.health.checks();
   const isReady = phase === "running" && checks.every(({ ok }) => ok);
+  const market = monitor.market();
+  // It answers and takes commands, so whoever asks need not go elsewhere; but no tick will come.
+  const standing = market.finished ? "finished" : "ready";
   send(response, isReady ? 200 : 503, {
-    status: isReady ? "ready" : "not ready",
+    status: isReady ? standing : "not ready",
     engine: phase,
+    market,
     checks,
   });
 }

@@ -44,7 +44,7 @@ describe("an amount", () => {
     " 5",
     "5\u0000",
     "٣",
-  ])("%s is refused, and the bounds are said", (given) => {
+  ])("%j is refused, and the bounds are said", (given) => {
     expect(problemOf(amountInput, given)).toMatch(/above 0 and up to 1000000000000 /);
   });
 
