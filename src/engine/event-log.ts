@@ -119,7 +119,7 @@ export function logStops(live: LiveStore, logger: Logger): void {
   const stopped = new Set<string>();
   const isStopped = ({ state }: LiveStrategy): boolean => state === "stopped";
   for (const strategy of live.all().filter(isStopped)) stopped.add(strategy.strategyId);
-  live.onCommit((changes) => {
+  live.onChange((changes) => {
     for (const change of changes) {
       const { cycleIndex, stopReason, strategyId } = change;
       if (stopped.has(strategyId) === isStopped(change)) continue;

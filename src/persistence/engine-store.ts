@@ -9,7 +9,7 @@ import type { Database } from "./database.ts";
 import { createFiguresStore } from "./hot/figures.store.ts";
 import { createShardStore } from "./hot/shards.store.ts";
 import { createTickStore } from "./hot/ticks.store.ts";
-import { resendControls } from "./repositories/pending-controls.store.ts";
+import { resendControls } from "./repositories/pending-controls.repository.ts";
 
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(

@@ -74,10 +74,10 @@ export const strategiesRouter = router({
   archive: command
     .input(schema.archiveRequest)
     .output(schema.strategy)
-    .mutation(async ({ ctx: { services }, input: { strategyId } }) => {
+    .mutation(async ({ ctx: { monitor, services }, input: { strategyId } }) => {
       const { email: actor } = await services.localUser();
       await services.strategies.archive(strategyId, { actor });
-      return withPending(await services.strategies.get(strategyId));
+      return withStanding(monitor, await services.strategies.get(strategyId));
     }),
 
   cycles: query

@@ -116,5 +116,6 @@ function strategy(strategyId: string, state: LiveStrategy["state"], seq: number)
     unrealizedPnl: "0",
     lastStatus: null,
     lastSignal: null,
+    inProgress: null,
   };
 }
