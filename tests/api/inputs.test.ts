@@ -141,7 +141,7 @@ describe("an initial balance", () => {
     });
     expect(created.initialBalance).toBe("1000");
     const rows = await engine.troupe.database.sql.rows(
-      `select s.initial_balance::text as stored, a.context::jsonb #>> '{ledger,initialBalance}' as ledger
+      `select s.initial_balance::text as stored, a.snapshot::jsonb #>> '{context,ledger,initialBalance}' as ledger
        from strategies s join actor_snapshots a on a.strategy_id = s.id where s.id = $1`,
       [created.strategyId],
     );
