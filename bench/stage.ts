@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
+import { barsOf } from "#tools/bars.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry } from "#agents/registry.ts";
@@ -91,7 +92,8 @@ export async function setStage(store: OpenStore, options: StageOptions): Promise
     decisions: createDecisionRegistry(),
     agents: { get: (name) => counted(agents.get(name), agentRuns) },
     observe: (request) => observeMarket({ feed, ...request }),
-    candles: (symbol, at, count) => feed.candles(symbol, at, count),
+    bars: (request) => barsOf(feed, request),
+    feed,
     logger,
     failpoint: () => undefined,
     watch: store.watch,

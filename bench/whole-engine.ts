@@ -38,8 +38,7 @@ export async function runTicks(
 async function isOver({ engine, recorder }: Stage, cycles: number): Promise<void> {
   const giveUpAt = performance.now() + TICK_LIMIT_MS;
   const isAtRest = (): boolean =>
-    recorder.cycles >= cycles &&
-    [...engine.directory.groups].every(([, { state }]) => state === "idle");
+    recorder.cycles >= cycles && engine.directory.groups().every(({ state }) => state === "idle");
   while (!isAtRest()) {
     if (performance.now() > giveUpAt) {
       throw new Error(

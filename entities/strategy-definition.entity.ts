@@ -1,7 +1,7 @@
 import type { AgentUse } from "#domain/decision.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { defineEntity, p } from "@mikro-orm/core";
-import { timestamps } from "./columns.ts";
+import { instant, timestamps } from "./columns.ts";
 
 export const catchUpPolicies = ["one", "skip"] as const;
 
@@ -26,6 +26,8 @@ const StrategyDefinitionSchema = defineEntity({
     version: p.integer().default(1),
     catchUp: p.enum(catchUpPolicies).default("one"),
     isActive: p.boolean().default(true),
+    // By an admin: no tick is proposed until it is resumed.
+    pausedAt: instant().nullable(),
     ...timestamps(),
   },
 });

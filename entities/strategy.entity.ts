@@ -1,5 +1,5 @@
 import type { JsonObject } from "#domain/json.ts";
-import { StopReason, StrategyState } from "#domain/strategy.ts";
+import { StopCause, StopReason, StrategyState } from "#domain/strategy.ts";
 import { defineEntity, p } from "@mikro-orm/core";
 import { amount, fraction, instant, randomId, timestamps } from "./columns.ts";
 import { Shard } from "./shard.entity.ts";
@@ -40,6 +40,8 @@ const StrategySchema = defineEntity({
     stopCommandId: p.uuid().nullable(),
     stopClosePositions: p.boolean().nullable(),
     stopRequestReason: p.text().nullable(),
+    // Null counts as a request: asked for before there was any other cause.
+    stopRequestCause: p.enum(Object.values(StopCause)).nullable(),
     stopReason: p.enum(Object.values(StopReason)).nullable(),
     stopReasonDetail: p.text().nullable(),
     isActive: p.boolean().default(true),

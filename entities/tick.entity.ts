@@ -39,6 +39,8 @@ const TickSchema = defineEntity({
   uniques: [{ name: "uq_tick_scheduled_for", properties: ["definition", "scheduledFor"] }],
   indexes: [
     { name: "idx_ticks_scheduled_for", properties: ["scheduledFor", "id"] },
+    // Counted per definition without reading its history.
+    { name: "idx_ticks_skipped", properties: ["definition"], where: "status = 'skipped'" },
     {
       // Two ticks of one definition can never be open at once, whoever proposes them.
       name: "uq_tick_open",

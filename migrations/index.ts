@@ -2,6 +2,7 @@ import { Migration0001Initial } from "./0001-initial.ts";
 import { Migration0002ContextBefore } from "./0002-context-before.ts";
 import { Migration0003HistoryIndexes } from "./0003-history-indexes.ts";
 import { Migration0004ListIndexes } from "./0004-list-indexes.ts";
+import { Migration0005PauseAndSupervision } from "./0005-pause-and-supervision.ts";
 import { Migration0006LiveOrders } from "./0006-live-orders.ts";
 
 /** Every migration in the order it runs. */
@@ -10,5 +11,6 @@ export const migrations = [
   Migration0002ContextBefore,
   Migration0003HistoryIndexes,
   Migration0004ListIndexes,
+  Migration0005PauseAndSupervision,
   Migration0006LiveOrders,
 ];

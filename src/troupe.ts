@@ -7,8 +7,10 @@ import { pino, type Logger } from "pino";
 import { openReplayFeed } from "#adapters/bundled-feed.ts";
 import { createChannelRegistry, type ChannelRegistry } from "#adapters/channel-registry.ts";
 import { lockFolder } from "#adapters/folder-lock.ts";
+import { barsOf } from "#tools/bars.ts";
 import { observeMarket } from "#tools/observe-market.ts";
 import { listTools } from "#tools/registry.ts";
+import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
 import { createWorkQueue } from "#adapters/pg-boss-queue.ts";
 import { createReplayClock } from "#adapters/replay-clock.ts";
 import { systemTimer } from "#adapters/system-timer.ts";
@@ -17,6 +19,7 @@ import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
 import { errorDetail } from "#domain/error-detail.ts";
 import { InvalidInputError } from "#domain/errors.ts";
+import { newsEveryMs, timeframeMs } from "#domain/timeframe.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
 import { createAlertLog, loggedJournal, loggedStore } from "#engine/event-log.ts";
@@ -30,14 +33,15 @@ import { syncRegistries } from "#persistence/repositories/registries.repository.
 import { FAILPOINTS, noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
+import type { ScheduledDefinition } from "#ports/store.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { createServices, type Services } from "#services/services.ts";
 import { shardThreads, slotsFor, threadCount } from "./threads.ts";
 
 const CANDLES = fileURLToPath(new URL("../data/candles", import.meta.url));
-/** Bars shown before the replay's first tick, so that moving averages have something to average. */
-const WARM_UP_BARS = 200;
+/** Bars of the shortest timeframe before the replay's first tick, so that the agents can read it. */
+const WARM_UP_BARS = TECHNICAL_BARS;
 
 /** The store and what is built directly on it; enough for commands that run no engine. */
 export interface OpenStore extends AsyncDisposable {
@@ -149,7 +153,8 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
       queue: store.queue,
       ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
-      candles: (symbol, at, count) => feed.candles(symbol, at, count),
+      bars: (request) => barsOf(feed, request),
+      feed,
       logger,
       failpoint: store.failpoint,
       watch: store.watch,
@@ -225,13 +230,24 @@ async function openClock(
   const stoodAt = Math.max(...scheduled.map(({ lastScheduledFor }) => lastScheduledFor ?? 0), 0);
   const [symbol = ""] = feed.symbols;
   const bars = await feed.candles(symbol, range.to, Number.MAX_SAFE_INTEGER);
-  const first = bars[Math.min(WARM_UP_BARS, bars.length - 1)]?.openAt ?? range.from;
+  const barMs = shortestBars(feed, scheduled);
+  const from = bars[0]?.openAt ?? range.from;
+  const readable = (Math.ceil(from / barMs) + WARM_UP_BARS) * barMs;
   return createReplayClock({
-    start: Math.max(stoodAt, first),
+    // Too short for anybody to read, it is played whole: each cycle says how many bars are missing.
+    start: Math.max(stoodAt, readable <= range.to ? readable : range.from),
     end: range.to,
     ticksPerSecond: config.replaySpeed,
     timer: systemTimer,
   });
+}
+
+/** Of the templates there are, ms: whose agents can read the recording first. */
+function shortestBars(feed: MarketFeed, scheduled: readonly ScheduledDefinition[]): number {
+  const stepMs = newsEveryMs(feed.symbols, feed) ?? 1;
+  const active = scheduled.filter(({ definition }) => definition.isActive);
+  const bars = active.map(({ definition }) => Math.max(stepMs, timeframeMs(definition)));
+  return bars.length === 0 ? stepMs : Math.min(...bars);
 }
 
 /** Kills this process where `TROUPE_CRASH_AT` says; each thread counts for itself. */

@@ -3,6 +3,7 @@ import type { AgentReading, Provenance } from "#domain/analysis.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";
 import { fetchCandles } from "#tools/fetch-candles.ts";
+import { stillness } from "#tools/movement.ts";
 import { average, round } from "#tools/numbers.ts";
 import { readRegime, REGIME_BARS } from "#tools/regime.ts";
 import type { Regime, RegimeFacts } from "#tools/regime.ts";
@@ -26,10 +27,12 @@ async function run(context: AgentContext): Promise<AgentReading> {
   if (regime === null) throw new SourceUnavailable(`needs ${REGIME_BARS} bars of ${symbol}`);
   const score = round(regime.score, 2);
   return {
-    signal: signalOf(score),
+    signal: regime.still ? AgentSignal.neutral : signalOf(score),
     confidence: round(confidenceOf(regime), 4),
     score: round((score - 50) * 2, 2),
-    reasoning: describe(symbol, regime),
+    reasoning: regime.still
+      ? `${symbol} stands still: ${stillness(candles)}. ${describe(symbol, regime)}`
+      : describe(symbol, regime),
     data: {
       regime_score: score,
       classification: regime.classification,
@@ -60,9 +63,9 @@ function signalOf(score: number): AgentSignal {
   return score < 40 ? AgentSignal.bearish : AgentSignal.neutral;
 }
 
-/** 0.5 when the indicators cancel out, 1 when all of them agree with full force. */
+/** 0 of a market that stands still, 0.5 when the indicators cancel out, 1 when all agree with full force. */
 const confidenceOf = (regime: Regime): number =>
-  0.5 + 0.5 * Math.abs(average(Object.values(regime.components)));
+  regime.still ? 0 : 0.5 + 0.5 * Math.abs(average(Object.values(regime.components)));
 
 function describe(symbol: string, regime: Regime): string {
   const parts = Object.entries(regime.components).map(

@@ -1,10 +1,13 @@
 import { AgentSignal } from "#domain/analysis.ts";
 import type { AgentReading, Provenance } from "#domain/analysis.ts";
+import type { Candle } from "#domain/market.ts";
+import { priceText } from "#domain/price-text.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";
 import { fetchCandles } from "#tools/fetch-candles.ts";
-import { readMomentum } from "#tools/momentum.ts";
+import { LEAST_REWARD, readMomentum, STOP_LOSS_ATR } from "#tools/momentum.ts";
 import type { MomentumReading } from "#tools/momentum.ts";
+import { isStill, stillness } from "#tools/movement.ts";
 import { round } from "#tools/numbers.ts";
 import { ToolName } from "#tools/registry.ts";
 import { readTechnicals, TECHNICAL_BARS } from "#tools/technical-reading.ts";
@@ -26,7 +29,7 @@ type Opportunity = {
   signal_strength: number;
   confidence: number;
   entry_price: number;
-  atr: number;
+  atr: number | null;
   stop_loss_distance_atr: number;
   take_profit_rr: number;
   reasoning: string;
@@ -60,6 +63,8 @@ async function run(context: AgentContext): Promise<AgentReading> {
 
 async function look(context: AgentContext, symbol: string): Promise<Looked> {
   const candles = await fetchCandles(context, symbol, TECHNICAL_BARS);
+  const provenance = candleProvenance(context, symbol, candles);
+  if (isStill(candles)) return { opportunity: noOpportunity(symbol, candles), provenance };
   const technicals = readTechnicals(candles);
   if (technicals === null) throw new SourceUnavailable(`needs ${TECHNICAL_BARS} bars of ${symbol}`);
   const momentum = readMomentum(technicals);
@@ -72,9 +77,24 @@ async function look(context: AgentContext, symbol: string): Promise<Looked> {
     atr: technicals.atr14,
     stop_loss_distance_atr: momentum.stopLossAtr,
     take_profit_rr: momentum.takeProfitRatio,
-    reasoning: `${symbol} ${momentum.signal} at ${technicals.close}: ${momentum.reasons.join(", ")}.`,
+    reasoning: `${symbol} ${momentum.signal} at ${priceText(technicals.close)}: ${momentum.reasons.join(", ")}.`,
   };
-  return { opportunity, provenance: candleProvenance(context, symbol, candles) };
+  return { opportunity, provenance };
+}
+
+function noOpportunity(symbol: string, candles: readonly Candle[]): Opportunity {
+  const close = candles.at(-1)?.close ?? NaN;
+  return {
+    symbol,
+    signal: "NEUTRAL",
+    signal_strength: 0,
+    confidence: 0,
+    entry_price: close,
+    atr: null,
+    stop_loss_distance_atr: STOP_LOSS_ATR,
+    take_profit_rr: LEAST_REWARD,
+    reasoning: `${symbol} stands still at ${priceText(close)}: ${stillness(candles)}.`,
+  };
 }
 
 /** A symbol without data is said so beside the others; anything else is a failure of the run. */

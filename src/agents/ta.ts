@@ -1,8 +1,11 @@
 import { AgentSignal } from "#domain/analysis.ts";
 import type { AgentReading } from "#domain/analysis.ts";
+import type { Candle } from "#domain/market.ts";
+import { priceText } from "#domain/price-text.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
 import type { AgentContext, BusinessAgent } from "#ports/business-agent.ts";
 import { fetchCandles } from "#tools/fetch-candles.ts";
+import { isStill, stillness } from "#tools/movement.ts";
 import { average, clamp, round } from "#tools/numbers.ts";
 import { ToolName } from "#tools/registry.ts";
 import { readTechnicals, TECHNICAL_BARS } from "#tools/technical-reading.ts";
@@ -26,6 +29,8 @@ export const taAgent: BusinessAgent = {
 async function run(context: AgentContext): Promise<AgentReading> {
   const symbol = firstSymbol(context);
   const candles = await fetchCandles(context, symbol, TECHNICAL_BARS);
+  const provenance = [candleProvenance(context, symbol, candles)];
+  if (isStill(candles)) return { ...stillReading(symbol, candles), provenance };
   const reading = readTechnicals(candles);
   if (reading === null) throw new SourceUnavailable(`needs ${TECHNICAL_BARS} bars of ${symbol}`);
   const parts = scoreParts(reading);
@@ -36,7 +41,18 @@ async function run(context: AgentContext): Promise<AgentReading> {
     score,
     reasoning: describe(symbol, reading, score),
     data: { symbol, ...reading, parts },
-    provenance: [candleProvenance(context, symbol, candles)],
+    provenance,
+  };
+}
+
+function stillReading(symbol: string, candles: readonly Candle[]) {
+  const close = candles.at(-1)?.close ?? NaN;
+  return {
+    signal: AgentSignal.neutral,
+    confidence: 0,
+    score: 0,
+    reasoning: `${symbol} stands still at ${priceText(close)}: ${stillness(candles)}.`,
+    data: { symbol, close, still: true },
   };
 }
 
@@ -52,7 +68,7 @@ type Parts = { trend: number; crossing: number; momentum: number; strength: numb
 function scoreParts(reading: TechnicalReading): Parts {
   const inAtr = (distance: number): number => (reading.atr14 > 0 ? distance / reading.atr14 : 0);
   return {
-    trend: clamp(inAtr(reading.close - reading.ema200) / 5, -1, 1),
+    trend: clamp(inAtr(reading.close - reading.sma200) / 5, -1, 1),
     crossing: clamp(inAtr(reading.ema20 - reading.ema50) / 2, -1, 1),
     momentum: clamp(inAtr(reading.macdHistogram) / 0.3, -1, 1),
     strength: strengthOf(reading),
@@ -83,11 +99,11 @@ function signalOf(score: number): AgentSignal {
 }
 
 function describe(symbol: string, reading: TechnicalReading, score: number): string {
-  const price = (value: number): number => round(value, 2);
+  const price = (value: number): string => priceText(value, reading.close);
   const side = (above: boolean): string => (above ? "above" : "below");
   return [
     `${symbol} closed at ${price(reading.close)},`,
-    `${side(reading.close > reading.ema200)} its EMA 200 of ${price(reading.ema200)};`,
+    `${side(reading.close > reading.sma200)} its SMA 200 of ${price(reading.sma200)};`,
     `EMA 20 ${price(reading.ema20)} is ${side(reading.ema20 > reading.ema50)}`,
     `EMA 50 ${price(reading.ema50)}.`,
     `MACD ${price(reading.macd)} against its signal ${price(reading.macdSignal)},`,

@@ -1,6 +1,6 @@
 import type { Client } from "./client.ts";
 import { ordersOf, whatHappened, whyItHappened, type Cycle } from "./cycle-story.ts";
-import { instant, money, percent, shortId } from "./format.ts";
+import { instant, money, percent, price, shortId } from "./format.ts";
 import type { Cell, Column } from "./grid.ts";
 
 type Items<Page extends (...given: never[]) => Promise<{ items: unknown[] }>> = Awaited<
@@ -15,6 +15,7 @@ export const strategyColumns: readonly Column<Strategy>[] = [
   { head: "NAME", cell: ({ name }) => name, elastic: true },
   { head: "DEFINITION", cell: ({ definitionName }) => definitionName, dispensable: 3 },
   { head: "STATE", cell: stateOf },
+  { head: "ORDERS", cell: sizeOf, dispensable: 2 },
   { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right" },
   { head: "RETURN", cell: ({ returnFraction }) => signed(returnFraction), align: "right" },
   {
@@ -42,8 +43,12 @@ export const tradeColumns: readonly Column<Trade>[] = [
   { head: "SYMBOL", cell: ({ symbol }) => symbol },
   { head: "WHAT", cell: ({ kind, type }) => `${kind} ${type.toLowerCase()}` },
   { head: "QUANTITY", cell: ({ quantity }) => quantity, align: "right" },
-  { head: "ENTRY", cell: ({ entryPrice }) => money(entryPrice), align: "right" },
-  { head: "EXIT", cell: ({ exitPrice }) => moneyOrNone(exitPrice), align: "right" },
+  { head: "ENTRY", cell: ({ entryPrice }) => price(entryPrice), align: "right" },
+  {
+    head: "EXIT",
+    cell: ({ exitPrice }) => (exitPrice === null ? "-" : price(exitPrice)),
+    align: "right",
+  },
   { head: "FEE", cell: ({ feeCost }) => money(feeCost), align: "right", dispensable: 2 },
   { head: "RESULT", cell: ({ realizedPnl }) => moneyOrNone(realizedPnl), align: "right" },
   { head: "CYCLE", cell: ({ cycleIndex }) => `#${cycleIndex}`, align: "right", dispensable: 1 },
@@ -53,6 +58,13 @@ function stateOf({ inProgress, pending, state, desiredStatus }: Strategy): Cell 
   if (inProgress !== null && !pending) return { text: `${inProgress} …`, style: "yellow" };
   if (pending) return { text: `${state} → ${desiredStatus}`, style: "yellow" };
   return { text: state, style: state === "running" ? "green" : "dim" };
+}
+
+/** Whether its purchases are large enough for its venue. */
+function sizeOf({ tooSmall }: Strategy): Cell | string {
+  if (tooSmall === null) return "-";
+  if (tooSmall === "none") return "ok";
+  return { text: `${tooSmall} too small`, style: tooSmall === "all" ? "red" : "yellow" };
 }
 
 function signed(fraction: string): Cell | string {

@@ -1,7 +1,7 @@
 // What happened in a cycle and why, cause first: an exit that nobody decided comes before the words of
 // the decision it overruled.
 import type { Client } from "./client.ts";
-import { money } from "./format.ts";
+import { price } from "./format.ts";
 
 export type Cycle = Awaited<ReturnType<Client["strategies"]["cycles"]["query"]>>["items"][number];
 type Instruction = Cycle["instructions"][number];
@@ -37,5 +37,5 @@ export function ordersOf({ instructions }: Cycle): string {
 
 function orderText({ averagePrice, filledQuantity, quantity, side, status }: Instruction): string {
   if (averagePrice === null) return `${side} ${quantity} ${status}`;
-  return `${side} ${filledQuantity} at ${money(averagePrice)} ${status}`;
+  return `${side} ${filledQuantity} at ${price(averagePrice)} ${status}`;
 }

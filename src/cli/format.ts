@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { decimal, ZERO, type DecimalString } from "#domain/decimal.ts";
+import { priceText } from "#domain/price-text.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -11,11 +12,21 @@ export function paintFor(stream: NodeJS.WriteStream): Paint {
   return (style, text) => styleText(style, text, { stream });
 }
 
-/** `12,345.67`; two places, for money and prices. */
+/** `12,345.67`; two places, for amounts of money. A price has its own digits: `price`. */
 export function money(amount: DecimalString): string {
   const rounded = decimal(amount).toDecimalPlaces(2);
-  const [whole = "0", cents = "00"] = (rounded.isZero() ? ZERO : rounded).toFixed(2).split(".");
-  return `${whole.replaceAll(/\B(?=(\d{3})+$)/g, ",")}.${cents}`;
+  return withThousands((rounded.isZero() ? ZERO : rounded).toFixed(2));
+}
+
+/** `43,210.5`, `0.0000119`: with the digits of the instrument. */
+export function price(amount: DecimalString): string {
+  return withThousands(priceText(amount));
+}
+
+function withThousands(text: string): string {
+  const [whole = "0", decimals] = text.split(".");
+  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ",");
+  return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
 
 /** A fraction as `+1.25 %`; `-` for none. */

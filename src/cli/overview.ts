@@ -32,6 +32,8 @@ export interface Overview {
   rows: OverviewRow[];
   /** Strategies that found no room. */
   hidden: number;
+  /** What should be known besides, a line each. */
+  notices: string[];
 }
 
 /** With room for all, in a lasting order; else those with the best return. */
@@ -46,6 +48,7 @@ export function overviewOf(monitor: EngineMonitor, names: Names, room: number): 
     totals: monitor.totals(),
     rows,
     hidden: all.length - rows.length,
+    notices: [],
   };
 }
 

@@ -89,7 +89,13 @@ async function launch(
   if (database.kind === "pglite") renderer.note(POWER_CUT);
   if (ending.aborted) return;
   const elapsed = () => performance.now();
-  const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
+  const monitor = createEngineMonitor({
+    live: engine.live,
+    clock,
+    feed,
+    groups: () => engine.directory.groups(),
+    elapsed,
+  });
   const changes = createChangeFeed(engine.live);
   resources.defer(async () => {
     logger.info({ pid: process.pid }, "engine stops: a planned shutdown");
@@ -110,7 +116,12 @@ async function launch(
   resources.use(watchEnd(monitor, logger));
   renderer.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
   const names = await createNames(services);
-  renderer.show((room) => overviewOf(monitor, names, room), {
+  const definitions = await services.definitions.list();
+  const source = (room: number) => ({
+    ...overviewOf(monitor, names, room),
+    notices: monitor.notices(definitions),
+  });
+  renderer.show(source, {
     database: database.kind,
     url: api.url,
     pid: process.pid,

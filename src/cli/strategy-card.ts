@@ -1,6 +1,6 @@
 import type { Client } from "./client.ts";
 import type { Output } from "./command.ts";
-import { instant, money, percent } from "./format.ts";
+import { instant, money, percent, price } from "./format.ts";
 import type { Column } from "./grid.ts";
 import { printable } from "./printable.ts";
 
@@ -23,6 +23,7 @@ export function strategyCard({ strategy, holding, performance }: Card, output: O
     ["template", `${strategy.definitionName} (every ${strategy.periodMinutes} min)`],
     ["state", standing(strategy)],
     ["equity", `${money(strategy.totalValue)} from ${money(strategy.initialBalance)}`],
+    ["orders", sizes(strategy)],
     ["return", percent(Number(strategy.returnFraction))],
     ["realized", money(strategy.realizedPnl)],
     ["unrealized", money(strategy.unrealizedPnl)],
@@ -45,6 +46,13 @@ function standing({ desiredStatus, pending, state, stopReason, stopReasonDetail 
   return reasons.length === 0 ? state : `${state} (${reasons.join(": ")})`;
 }
 
+function sizes({ tooSmall, tradeChannel }: Strategy): string {
+  if (tooSmall === null) return "-";
+  if (tooSmall === "none") return "large enough";
+  const which = tooSmall === "all" ? "every purchase is" : "its smaller purchases are";
+  return `${which} below the smallest order of ${tradeChannel} and left out`;
+}
+
 function closed({ trades }: Performance): string {
   return `${trades.closed}, ${trades.wins} won, ${trades.losses} lost`;
 }
@@ -52,8 +60,8 @@ function closed({ trades }: Performance): string {
 const columns: readonly Column<Position>[] = [
   { head: "  SYMBOL", cell: ({ symbol }) => `  ${symbol}` },
   { head: "QUANTITY", cell: ({ quantity }) => quantity, align: "right" },
-  { head: "ENTRY", cell: ({ entryPrice }) => money(entryPrice), align: "right" },
-  { head: "MARK", cell: ({ markPrice }) => money(markPrice), align: "right" },
+  { head: "ENTRY", cell: ({ entryPrice }) => price(entryPrice), align: "right" },
+  { head: "MARK", cell: ({ markPrice }) => price(markPrice), align: "right" },
   { head: "RESULT", cell: ({ unrealizedPnl }) => money(unrealizedPnl), align: "right" },
   { head: "SINCE", cell: ({ entryAt }) => instant(entryAt), dispensable: 1 },
 ];

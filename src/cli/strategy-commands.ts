@@ -59,10 +59,16 @@ export function createCommand(): Command {
 
 type Created = Awaited<ReturnType<Client["strategies"]["create"]["mutate"]>>;
 
-function createdText({ initialBalance, name, notices, strategyId }: Created, asked: string) {
+function createdText(created: Created, asked: string): string {
+  const { initialBalance, name, notices, strategyId, warnings = [] } = created;
   const isRounded = !decimal(asked).equals(initialBalance);
-  const rounded = isRounded ? [`initial balance rounded to ${initialBalance}`] : [];
-  return [`created ${printable(name)}`, strategyId, ...rounded, ...notices].join("\n");
+  return [
+    `created ${printable(name)}`,
+    strategyId,
+    ...(isRounded ? [`initial balance rounded to ${initialBalance}`] : []),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...notices,
+  ].join("\n");
 }
 
 export function editCommand(): Command {

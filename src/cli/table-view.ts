@@ -17,8 +17,8 @@ export interface Frame {
   paint: Paint;
 }
 
-/** Lines of the frame that are not strategies: header, column heads, totals, footer. */
-export const CHROME_LINES = 11;
+/** Lines of the frame that are not strategies: header, column heads, notices, totals, footer. */
+export const CHROME_LINES = 12;
 
 const STATE_STYLES: Readonly<Record<StrategyState, Parameters<Paint>[0]>> = {
   running: "green",
@@ -48,6 +48,7 @@ export function tableView(overview: Overview, around: Surroundings, frame: Frame
     ...(overview.hidden > 0 ? [fit(`… and ${plural(overview.hidden, "more strategy")}`)] : []),
     "",
     fit(totalsLine(overview)),
+    ...(overview.notices.length > 0 ? [paint("yellow", fit(overview.notices.join("; ")))] : []),
     "",
     ...footerLines(overview).map((line) => paint("dim", fit(line))),
   ].join("\n");

@@ -28,13 +28,13 @@ export const convictionParamsSchema = z
       .describe("Conviction below which everything is sold"),
     consecutive_signal_threshold: integerParam(1, 1000)
       .default(30)
-      .describe("Bullish cycles in a row after which purchases grow"),
+      .describe("Bullish bars in a row after which purchases grow"),
     acceleration_multiplier_min: numberParam(1, 5)
       .default(1.1)
       .describe("Growth of purchases when the streak threshold is reached"),
     acceleration_multiplier_max: numberParam(1, 5)
       .default(2)
-      .describe("Growth of purchases 100 cycles later"),
+      .describe("Growth of purchases 100 bars later"),
     fg_circuit_breaker_threshold: integerParam(0, 100)
       .default(20)
       .describe("Fear & greed index below which nothing is bought; 0 switches the breaker off"),

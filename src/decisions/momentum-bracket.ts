@@ -1,3 +1,4 @@
+import type { PurchaseRange } from "#domain/order-size.ts";
 import type { PositionType } from "#domain/trading.ts";
 import type { MomentumParams } from "./momentum-params.ts";
 
@@ -94,6 +95,16 @@ export function planBracket(setup: Setup, params: MomentumParams): Bracket {
 export function riskQuantity(bracket: Bracket, equity: number): number {
   const distance = Math.abs(bracket.entryPrice - bracket.stopLoss);
   return distance > 0 ? (equity * bracket.riskPct) / 100 / distance : 0;
+}
+
+/** What an entry may be worth with these params, fractions of the equity: the risk over the stop's distance. */
+export function purchaseRange(params: MomentumParams): PurchaseRange {
+  const notional = (score: number, distancePct: number): number =>
+    Math.min((params.base_risk_pct * regimeMultiplier(score)) / distancePct, params.max_leverage);
+  return {
+    smallest: notional(0, params.max_sl_distance_pct),
+    largest: notional(100, params.min_sl_distance_pct),
+  };
 }
 
 /** What is wrong with a bracket; empty when it may be traded. Limits are inclusive. */

@@ -1,6 +1,7 @@
 import type { DecisionInput } from "#domain/decision.ts";
 import type { DecimalString } from "#domain/decimal.ts";
 import type { Holding } from "#domain/portfolio.ts";
+import { priceText } from "#domain/price-text.ts";
 import type { PositionType } from "#domain/trading.ts";
 import { planBracket, riskQuantity, validateBracket, type Bracket } from "./momentum-bracket.ts";
 import type { MomentumOpportunity } from "./momentum-inputs.ts";
@@ -116,7 +117,7 @@ function sizeEntry(context: EntryContext, bracket: Bracket, price: number): Entr
   if (!isInside(bracket, price)) {
     return refuse(
       "price_outside_bracket",
-      `the price ${price} is already past stop loss or take profit`,
+      `the price ${priceText(price)} is already past stop loss or take profit`,
     );
   }
   const room = roomFor(input, bracket, holding) / price;

@@ -1,11 +1,13 @@
 import type { Decision, DecisionInput, Protection } from "#domain/decision.ts";
 import { decimal, toDecimalString } from "#domain/decimal.ts";
 import type { JsonObject } from "#domain/json.ts";
+import { priceText } from "#domain/price-text.ts";
 import type { Holding } from "#domain/portfolio.ts";
 import type { PlanItem, PositionType } from "#domain/trading.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import { createAgentReader } from "./agent-data.ts";
 import { clamp } from "./conviction.ts";
+import { purchaseRange } from "./momentum-bracket.ts";
 import { isRefusal, planEntry, type Entry, type Refusal } from "./momentum-entry.ts";
 import {
   momentumReadingSchema,
@@ -37,6 +39,7 @@ export const momentumRegime: DecisionAgent<MomentumParams> = {
   description:
     "Follows the strongest momentum signal with stop loss and take profit, sized by the market regime.",
   paramsSchema: momentumParamsSchema,
+  purchaseRange,
   decide,
 };
 
@@ -179,11 +182,12 @@ function explained({ code, reason, errors }: Refusal): NoSignal {
 }
 
 function openRationale({ opportunity, side, regimeScore }: Signal, { bracket }: Entry): string {
+  const price = (value: number): string => priceText(value, bracket.entryPrice);
   const strength = (opportunity.signal_strength * 100).toFixed(0);
   return [
     `${opportunity.symbol} has the strongest momentum: ${side.toLowerCase()} with ${strength}% strength (${opportunity.reasoning}).`,
     `The regime score ${regimeScore.toFixed(1)} scales risk and reward by ${bracket.multiplier.toFixed(2)}:`,
-    `${bracket.riskPct.toFixed(2)}% of the equity is at risk between the entry at ${bracket.entryPrice} and the stop loss at ${bracket.stopLoss.toFixed(2)}; profit is taken at ${bracket.takeProfit.toFixed(2)}.`,
+    `${bracket.riskPct.toFixed(2)}% of the equity is at risk between the entry at ${price(bracket.entryPrice)} and the stop loss at ${price(bracket.stopLoss)}; profit is taken at ${price(bracket.takeProfit)}.`,
   ].join(" ");
 }
 

@@ -7,7 +7,7 @@ import { convictionParamsSchema, type ConvictionParams } from "./conviction-para
 import { convictionDetails, explainConviction } from "./conviction-report.ts";
 import { calculateConviction, type RiskFacts } from "./conviction.ts";
 import { fractionOfHolding, freshPrice, holdingOf, quantityOf } from "./orders.ts";
-import { generateSignal, type TradeSignal } from "./signal.ts";
+import { generateSignal, purchaseRange, type TradeSignal } from "./signal.ts";
 import { nextStreaks, streaksFromState, streaksToState, type Streaks } from "./streaks.ts";
 
 type Input = DecisionInput<ConvictionParams>;
@@ -23,6 +23,7 @@ export const multiAgentConviction: DecisionAgent<ConvictionParams> = {
   description:
     "Weighs the scores of several agents into one conviction from 0 to 100 and buys or sells by it.",
   paramsSchema: convictionParamsSchema,
+  purchaseRange,
   decide,
 };
 
@@ -38,6 +39,10 @@ function decide(input: Input): Decision {
   }
   if (panel.voices.length === 0) {
     return abstain(input, "no agent that counts gave a reading", warnings);
+  }
+  // A conviction of 50 that nobody stands for would still reach a threshold of 50.
+  if (panel.confidence === 0) {
+    return abstain(input, "no agent has any confidence in its reading", warnings);
   }
   const decision = decideOn(input, symbol, panel);
   return { ...decision, warnings: [...warnings, ...decision.warnings] };

@@ -1,9 +1,10 @@
+import type { PurchaseRange } from "#domain/order-size.ts";
 import { finite } from "./conviction.ts";
 
 /** Smallest and largest purchase before acceleration, fraction of the portfolio's value. */
 const MIN_BUY = 0.002;
 const MAX_BUY = 0.005;
-/** Cycles over which acceleration grows from its minimum to its maximum. */
+/** Bullish bars over which acceleration grows from its minimum to its maximum. */
 const ACCELERATION_RAMP = 100;
 /** A 24 h change beyond this trips the breaker, percent. */
 const BREAKER_CHANGE_PCT = 15;
@@ -30,7 +31,7 @@ export interface SignalInput {
   change24hPct: number | null;
   /** Value of the position as a fraction of the portfolio's value. */
   positionRatio: number;
-  /** Bullish cycles in a row before this one. */
+  /** Bullish bars in a row before this one. */
   bullishCount: number;
   params: SignalParams;
   /**
@@ -71,7 +72,8 @@ export function generateSignal(input: SignalInput): TradeSignal {
   if (breaker !== null && (branch === "buy" || input.breakerScope === "all_signals")) {
     return held(input, breaker);
   }
-  const multiplier = branch === "buy" ? acceleration(input) : 1;
+  const accelerated = branch === "buy" && isAccelerated(input);
+  const multiplier = accelerated ? acceleration(input) : 1;
   const strength = strengthOf(branch, input);
   const size = branch === "buy" ? buySize(strength, multiplier, input) : sellSize(branch, strength);
   const obstacle = obstacleTo(branch, input.positionRatio);
@@ -83,11 +85,18 @@ export function generateSignal(input: SignalInput): TradeSignal {
     riskLevel: breaker === null ? riskLevelOf(input) : "HIGH",
     shouldExecute: obstacle === null,
     multiplier,
-    accelerated: multiplier > 1,
+    accelerated,
     bullishCount: input.bullishCount,
-    reasons: reasonsFor({ branch, size, multiplier, obstacle }, input),
+    reasons: reasonsFor({ branch, size, accelerated, multiplier, obstacle }, input),
     warnings: warningsFor(input, breaker),
   };
+}
+
+/** What a purchase may be worth with these params, fractions of the portfolio's value. */
+export function purchaseRange(params: SignalParams): PurchaseRange {
+  const strongest = MIN_BUY + strengthOf("buy", { conviction: 100, params }) * (MAX_BUY - MIN_BUY);
+  const growth = Math.max(1, params.acceleration_multiplier_max);
+  return { smallest: MIN_BUY, largest: Math.max(MIN_BUY, strongest * growth) };
 }
 
 function requireFinite(input: SignalInput): void {
@@ -132,15 +141,22 @@ function held(input: SignalInput, breaker: string): TradeSignal {
   };
 }
 
+/** The streak decides, also where the params give it no weight (a multiplier of 1). */
+function isAccelerated({ bullishCount, params }: SignalInput): boolean {
+  return bullishCount >= params.consecutive_signal_threshold;
+}
+
 function acceleration({ bullishCount, params }: SignalInput): number {
   const past = bullishCount - params.consecutive_signal_threshold;
-  if (past < 0) return 1;
   const low = params.acceleration_multiplier_min;
   const high = params.acceleration_multiplier_max;
   return Math.min(low + (past * (high - low)) / ACCELERATION_RAMP, high);
 }
 
-function strengthOf(branch: TradingBranch, { conviction, params }: SignalInput): number {
+function strengthOf(
+  branch: TradingBranch,
+  { conviction, params }: Pick<SignalInput, "conviction" | "params">,
+): number {
   const { buy_threshold: buy, full_sell_threshold: fullSell } = params;
   if (branch === "buy") return (conviction - buy) / 50;
   if (branch === "partial_sell") return buy <= fullSell ? 0 : (buy - conviction) / (buy - fullSell);
@@ -182,17 +198,16 @@ function obstacleTo(branch: TradingBranch, ratio: number): string | null {
 interface Outcome {
   branch: TradingBranch;
   size: number;
+  accelerated: boolean;
   multiplier: number;
   obstacle: string | null;
 }
 
 function reasonsFor(outcome: Outcome, input: SignalInput): string[] {
   const reasons = [mainReason(outcome, input)];
-  if (outcome.multiplier > 1) {
+  if (outcome.accelerated) {
     const times = outcome.multiplier.toFixed(2);
-    reasons.push(
-      `${input.bullishCount} bullish cycles in a row enlarge the purchase ${times} times.`,
-    );
+    reasons.push(`${input.bullishCount} bullish bars in a row multiply the purchase by ${times}.`);
   }
   if (outcome.obstacle !== null) reasons.push(outcome.obstacle);
   return reasons;

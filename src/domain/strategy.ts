@@ -11,6 +11,10 @@ export type StrategyState = (typeof StrategyState)[keyof typeof StrategyState];
 /** What the owner wants; the engine reconciles the actor to it (I14). */
 export type DesiredStatus = "running" | "stopped";
 
+/** Who asks for a stop: somebody who wants it, or the supervision because it cannot go on. */
+export const StopCause = { request: "request", error: "error" } as const;
+export type StopCause = (typeof StopCause)[keyof typeof StopCause];
+
 export const StopReason = {
   /** A user, an admin or a protection asked for it. */
   normalExit: "normal_exit",

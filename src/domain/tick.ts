@@ -9,6 +9,9 @@ import type { MarketSnapshot } from "./market.ts";
  */
 export type TickStatus = "pending" | "running" | "completed" | "timed_out" | "skipped" | "failed";
 
+/** What the supervisor of a definition does. */
+export type GroupState = "idle" | "analysing" | "fanningOut" | "paused";
+
 export interface Tick {
   id: string;
   definitionId: string;

@@ -6,7 +6,7 @@ import type { Clock, Timer } from "#ports/clock.ts";
 import type { DatabaseWatch } from "#ports/database-watch.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import type { Logger } from "#ports/logger.ts";
-import type { ObserveMarket } from "#ports/market-feed.ts";
+import type { BarRequest, MarketFeed, ObserveMarket } from "#ports/market-feed.ts";
 import type { EngineStore, Journal } from "#ports/store.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { Outbox, WorkQueue } from "#ports/work-queue.ts";
@@ -15,7 +15,6 @@ import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
 import type { LiveStore } from "./live/live-store.ts";
 import type { OrderDesk } from "./orders/order-desk.ts";
 import type { StrategyLogic } from "./strategy/resident.ts";
-import type { RestartBudget } from "./group/restart-budget.ts";
 
 /** Things found by the name a definition gives them; `get` throws a typed error for unknown names. */
 export interface Named<T> {
@@ -85,7 +84,10 @@ export interface EnginePorts {
   decisions: Decisions;
   agents: Named<BusinessAgent>;
   observe: ObserveMarket;
-  candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  /** Bars of a template's timeframe, oldest first. */
+  bars(request: BarRequest): Promise<Candle[]>;
+  /** Which symbols there are, and how often there is news of them. */
+  feed: Pick<MarketFeed, "symbols" | "stepMs">;
   logger: Logger;
   watch: DatabaseWatch;
   failpoint: OnFailpoint;
@@ -134,5 +136,4 @@ export interface ShardPorts extends Pick<
 export interface ShardDependencies extends ShardPorts, ShardListener {
   logic: StrategyLogic;
   orders: OrderDesk;
-  supervision: RestartBudget;
 }

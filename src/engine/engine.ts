@@ -1,16 +1,17 @@
 // The engine as a whole: takes messages from the queue to the actors, closes ticks, starts and stops.
 import { errorMessage, InvariantError } from "#domain/errors.ts";
-import type { ShardHead, Tick } from "#ports/store.ts";
+import type { NewAlert, ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
-import { tickAlert } from "./group/tick-alert.ts";
 import { Directory } from "./directory.ts";
 import type { EngineDependencies, EnginePorts } from "./dependencies.ts";
 import { LiveStore } from "./live/live-store.ts";
 import { LiveSync } from "./live/live-sync.ts";
+import { SmallPurchases } from "./live/small-purchases.ts";
 import { reconcileControls } from "./reconcile.ts";
 import { Scheduler } from "./scheduler.ts";
 import { LocalShards } from "./shard/local-shards.ts";
 import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
+import { createSupervisor } from "./group/supervisor.ts";
 import { TickInputs } from "./group/tick-inputs.ts";
 
 /** How often open ticks are looked at, for those whose shards other nodes worked on. */
@@ -37,6 +38,7 @@ export class Engine {
   readonly #scheduler: Scheduler;
   readonly #stopping = new AbortController();
   readonly #liveSync: LiveSync;
+  readonly #smallPurchases = new SmallPurchases();
   #housekeeping: Promise<unknown> | null = null;
   /** Outages whose time was given back to open ticks. */
   #forgiven = 0;
@@ -45,20 +47,24 @@ export class Engine {
     this.#dependencies = { ...ports, live: this.live };
     const inputs = new TickInputs(ports.store);
     const listener: ShardListener = {
-      committed: ({ changes }) => this.live.changed(changes),
+      committed: ({ changes }) => {
+        this.live.changed(changes);
+        for (const alert of this.#smallPurchases.note(changes)) void this.#say(alert);
+      },
       phases: (phases) => this.live.phases(phases),
+      supervisor: createSupervisor((id) => this.directory.group(id), ports.timer),
     };
     const local = new LocalShards({ ...ports, outbox: ports.queue }, inputs, listener);
     this.#shards = ports.threads?.(listener) ?? local;
-    this.directory = new Directory(this.#dependencies, inputs, local);
+    const onTickOver = (): void => this.#scheduler.nudge();
+    this.directory = new Directory(
+      { ...this.#dependencies, inputs, shards: this.#shards, onTickOver },
+      local,
+    );
     this.#liveSync = new LiveSync(this.#dependencies, this.#shards);
-    this.#scheduler = new Scheduler(this.#dependencies, (scheduled) => {
-      for (const { definition } of scheduled) {
-        this.directory
-          .group(definition.id)
-          .tell({ type: definition.isActive ? "RESUME" : "PAUSE" });
-      }
-    });
+    this.#scheduler = new Scheduler(this.#dependencies, (definitionId) =>
+      this.directory.group(definitionId),
+    );
   }
 
   /** Start and crash recovery are one path: restore what is stored, then take messages. */
@@ -71,12 +77,12 @@ export class Engine {
     await reconcileControls(this.#dependencies);
     const report = await this.#restore();
     // Before any tick is proposed: an overdue one left open would have it recorded as skipped.
-    await this.#closeOpenTicks();
+    await this.#sweepTicks();
     queue.run("ticks", 2, (claim) => this.#onTick(claim));
     queue.run("shards", settings.shardSlots, (claim) => this.#onShard(claim));
     this.#scheduler.start();
     this.#housekeeping = Promise.all([
-      this.#every(SWEEP_MS, () => this.#closeOpenTicks()),
+      this.#every(SWEEP_MS, () => this.#sweepTicks()),
       this.#every(LIVE_SYNC_MS, () => this.#liveSync.look()),
       this.#every(MAINTAIN_MS, () => this.#maintain()),
       this.#every(ADOPT_MS, () => this.#adoptOrders()),
@@ -92,9 +98,18 @@ export class Engine {
     await this.#scheduler.stop();
     await queue.stop(settings.drainMs);
     await this.#housekeeping;
+    await this.directory.close();
     failpoint("shutdown.drained");
     await this.#shards.cancel(await this.#headsAtTheEnd(), reason);
     await this.#shards.close();
+  }
+
+  async #say(alert: NewAlert): Promise<void> {
+    const { logger, store } = this.#dependencies;
+    logger.warn({ strategyId: alert.strategyId }, alert.message);
+    await store.raiseAlert(alert).catch((error: unknown) => {
+      logger.warn({ error: errorMessage(error) }, "an alert was not stored");
+    });
   }
 
   /** Read again: there may be members that no message has told this node of. */
@@ -129,57 +144,40 @@ export class Engine {
   }
 
   async #onTick(claim: Claim): Promise<void> {
-    const { queue, store } = this.#dependencies;
+    const { store } = this.#dependencies;
     const found = await store.pendingTick(textOf(claim, "tickId"));
-    if (found === null) {
-      await store.dismiss(claim);
-      return;
-    }
-    const group = this.directory.group(found.definition.id);
-    const shardIds = await group.run(claim, found.tick, found.definition);
-    if (shardIds.length > 0) queue.wake("shards");
-    else this.#scheduler.nudge();
+    if (found === null) await store.dismiss(claim);
+    else await this.directory.group(found.definition.id).due(claim, found);
   }
 
   async #onShard(claim: Claim): Promise<void> {
     const outcome = await this.#shards.work(claim);
     if (outcome.kind === "ticked") {
-      await this.#onSettled(outcome.definitionId, outcome.tickId, claim.key);
+      const { definitionId, tickId } = outcome;
+      const group = this.directory.group(definitionId);
+      group.tell({ type: "SHARD_SETTLED", tickId, shardId: claim.key });
+      if (!group.isClosing) this.#dependencies.failpoint("fanout.half-done");
     } else if (outcome.kind === "reconciled") {
       this.#scheduler.nudge();
     }
   }
 
-  /** Closes the tick at once when the last shard was ours; the sweep sees to all other cases. */
-  async #onSettled(definitionId: string, tickId: string, shardId: string): Promise<void> {
-    const group = this.directory.group(definitionId);
-    const isLast = group.settled(tickId, shardId);
-    if (isLast && this.#dependencies.watch.outage === null) await this.#close(definitionId, tickId);
-    else this.#dependencies.failpoint("fanout.half-done");
-  }
-
-  async #close(definitionId: string, tickId: string): Promise<void> {
-    const { logger, failpoint, store } = this.#dependencies;
-    failpoint("tick.before-close");
-    const status = await store.closeTick(tickId);
-    failpoint("tick.after-close");
-    if (status === "running" || status === "pending") return;
-    if (status === "timed_out") {
-      logger.error({ tickId }, "tick closed at its deadline");
-      const message = "a tick was closed at its deadline; some strategies have no cycle for it";
-      await store.raiseAlert(tickAlert("tick_timed_out", message, { definitionId, tickId }));
-    }
-    this.directory.group(definitionId).tell({ type: "TICK_CLOSED", tickId });
-    this.#scheduler.nudge();
-  }
-
-  async #closeOpenTicks(): Promise<void> {
-    if (this.#dependencies.watch.outage !== null) return;
+  /** Tells the groups which ticks are open in the database, for those that other nodes worked on. */
+  async #sweepTicks(): Promise<void> {
+    const { store, watch } = this.#dependencies;
+    if (watch.outage !== null) return;
     await this.#forgiveOutage();
-    for (const tick of await this.#dependencies.store.openTicks()) {
-      if (tick.status === "running") await this.#close(tick.definitionId, tick.id);
-      else await this.#giveUp(tick);
+    // Asked before the database is: a tick that is fanned out meanwhile must not be taken for closed.
+    const fannedOut = this.directory.fannedOutTicks();
+    const open = await store.openTicks();
+    for (const tick of open) {
+      this.directory.group(tick.definitionId).tell({ type: "TICK_OPEN", tick });
     }
+    for (const { definitionId, id: tickId } of fannedOut) {
+      if (open.some(({ id }) => id === tickId)) continue;
+      this.directory.group(definitionId).tell({ type: "TICK_CLOSED", tickId });
+    }
+    await this.directory.settled();
   }
 
   /** While the database was away simulated time stood still, and with it every deadline. */
@@ -189,15 +187,6 @@ export class Engine {
     if (recoveries === this.#forgiven) return;
     if (clock.simulated) await store.renewDeadlines(settings.tickDeadlineMs);
     this.#forgiven = recoveries;
-  }
-
-  async #giveUp({ definitionId, id: tickId }: Tick): Promise<void> {
-    const { logger, settings, store } = this.#dependencies;
-    if (!(await store.giveUpAnalysis(tickId, settings.tickDeadlineMs))) return;
-    const message = "a tick was given up: it could not be analysed in time";
-    logger.error({ tickId }, message);
-    await store.raiseAlert(tickAlert("tick_failed", message, { definitionId, tickId }));
-    this.#scheduler.nudge();
   }
 
   /**

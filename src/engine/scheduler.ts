@@ -1,6 +1,10 @@
+import type { Definition } from "#domain/definition.ts";
 import { errorMessage } from "#domain/errors.ts";
+import { isFinerThanData, newsEveryMs } from "#domain/timeframe.ts";
 import type { ScheduledDefinition } from "#ports/store.ts";
 import type { EngineDependencies } from "./dependencies.ts";
+import type { GroupHost } from "./group/group-host.ts";
+import { dataAlert } from "./group/data-alert.ts";
 import { newestBoundary, nextDue } from "./schedule.ts";
 
 /** How often definitions are read again: the longest a new or changed one stays unnoticed. */
@@ -15,19 +19,23 @@ const LOCKSTEP_POLL_MS = 20;
  */
 export class Scheduler {
   readonly #dependencies: EngineDependencies;
-  /** Told the definitions of every round, active or not. */
-  readonly #onRead: (scheduled: readonly ScheduledDefinition[]) => void;
+  readonly #groupOf: (definitionId: string) => Pick<GroupHost, "tell">;
   readonly #stopping = new AbortController();
   #nudge: () => void = () => undefined;
   #loop: Promise<void> | null = null;
   #startedAt = 0;
+  readonly #paused = new Set<string>();
+  /** When definitions that were paused were seen to go on, ms UTC. */
+  readonly #resumedAt = new Map<string, number>();
+  /** Definitions whose period was said to be shorter than their bars, with version; once per process. */
+  readonly #said = new Set<string>();
 
   constructor(
     dependencies: EngineDependencies,
-    onRead: (scheduled: readonly ScheduledDefinition[]) => void,
+    groupOf: (definitionId: string) => Pick<GroupHost, "tell">,
   ) {
     this.#dependencies = dependencies;
-    this.#onRead = onRead;
+    this.#groupOf = groupOf;
   }
 
   start(): void {
@@ -64,11 +72,16 @@ export class Scheduler {
     const { clock, store } = this.#dependencies;
     if (clock.simulated) await this.#untilNoTickIsOpen();
     const scheduled = await store.scheduledDefinitions();
-    this.#onRead(scheduled);
+    for (const candidate of scheduled) this.#tellPause(candidate);
     // Ticks of other nodes, and of this machine before its clock was set back.
     for (const { lastScheduledFor } of scheduled) clock.observe(lastScheduledFor ?? 0);
+    for (const { definition, members } of scheduled) {
+      if (definition.isActive && members > 0) await this.#sayIfFiner(definition);
+    }
     const dues = scheduled.flatMap((candidate) => {
-      const due = nextDue(candidate, { now: clock.now(), startedAt: this.#startedAt });
+      const newsMs = this.#newsMs(candidate.definition);
+      const startedAt = this.#awayUntil(candidate);
+      const due = nextDue(candidate, { now: clock.now(), startedAt }, newsMs);
       return due === null ? [] : [{ candidate, due }];
     });
     if (this.#stopping.signal.aborted) return;
@@ -82,10 +95,40 @@ export class Scheduler {
     const ripe = dues.filter(({ due }) => due <= now);
     // Should the clock have jumped meanwhile, the newest boundary is made up for and no other.
     await Promise.all(
-      ripe.map(({ candidate }) =>
-        this.#propose(candidate, newestBoundary(candidate.definition, now)),
-      ),
+      ripe.map(({ candidate }) => {
+        const { definition } = candidate;
+        return this.#propose(candidate, newestBoundary(definition, now, this.#newsMs(definition)));
+      }),
     );
+  }
+
+  /** A group that is paused, or of an inactive definition, is shown so; the proposals decide. */
+  #tellPause({ definition, isPaused }: ScheduledDefinition): void {
+    const rests = isPaused || !definition.isActive;
+    this.#groupOf(definition.id).tell({ type: rests ? "PAUSE" : "RESUME" });
+    if (isPaused) this.#paused.add(definition.id);
+    else if (this.#paused.delete(definition.id)) {
+      this.#resumedAt.set(definition.id, this.#dependencies.clock.now());
+    }
+  }
+
+  /** Boundaries before this instant passed while nobody was there, or during a pause. */
+  #awayUntil({ definition }: ScheduledDefinition): number {
+    return Math.max(this.#startedAt, this.#resumedAt.get(definition.id) ?? 0);
+  }
+
+  #newsMs({ symbols }: Definition): number {
+    return newsEveryMs(symbols, this.#dependencies.feed) ?? 0;
+  }
+
+  async #sayIfFiner(definition: Definition): Promise<void> {
+    const { feed, logger, store } = this.#dependencies;
+    const key = `${definition.id}/${definition.version}`;
+    if (this.#said.has(key) || !isFinerThanData(definition, feed)) return;
+    const alert = dataAlert(definition, feed);
+    logger.warn({ definition: definition.name }, alert.message);
+    await store.raiseAlert(alert);
+    this.#said.add(key);
   }
 
   async #propose({ definition }: ScheduledDefinition, scheduledFor: number): Promise<void> {
@@ -97,6 +140,7 @@ export class Scheduler {
     failpoint("tick.after-propose");
     if (outcome === "proposed") queue.wake("ticks");
     if (outcome === "skipped") {
+      this.#groupOf(definition.id).tell({ type: "TICK_SKIPPED" });
       logger.warn({ definition: definition.name, scheduledFor }, "tick skipped: one is under way");
     }
   }

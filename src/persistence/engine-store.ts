@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { NotFoundError } from "#domain/errors.ts";
 import { ActorSnapshot } from "#entities/actor-snapshot.entity.ts";
 import { Shard } from "#entities/shard.entity.ts";
 import { Strategy } from "#entities/strategy.entity.ts";
@@ -10,6 +12,10 @@ import { createFiguresStore } from "./hot/figures.store.ts";
 import { createShardStore } from "./hot/shards.store.ts";
 import { createTickStore } from "./hot/ticks.store.ts";
 import { resendControls } from "./repositories/pending-controls.repository.ts";
+import {
+  requestStop,
+  type ControlDependencies,
+} from "./repositories/strategy-controls.repository.ts";
 
 /** What the engine reads and writes besides the journal. */
 export function createEngineStore(
@@ -21,9 +27,25 @@ export function createEngineStore(
     ...createTickStore(database, queue, failpoint),
     ...createShardStore(database),
     ...createFiguresStore(database),
+    stopFailing: (strategyId, detail) => stopFailing({ database, queue }, strategyId, detail),
     maintain: () => maintain(database),
     resendControls: () => resendControls(database, queue),
   };
+}
+
+/** The command's id is new each time: a strategy that fails again after a resume is stopped again. */
+async function stopFailing(
+  dependencies: ControlDependencies,
+  strategyId: string,
+  reason: string,
+): Promise<void> {
+  const commandId = randomUUID();
+  const request = { strategyId, commandId, closePositions: false, reason, cause: "error" } as const;
+  try {
+    await requestStop(dependencies, { ...request, actor: "supervision" });
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+  }
 }
 
 // Rows that are rewritten every cycle leave their old versions behind; PostgreSQL sees to it itself.

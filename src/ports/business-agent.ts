@@ -5,9 +5,14 @@ import type { Candle, MarketSnapshot } from "#domain/market.ts";
 export interface AgentContext {
   /** The tick's time, ms UTC. */
   at: number;
+  /** The definition's tick before this one, ms UTC: what closed later is new. Null: all of it is. */
+  since: number | null;
   symbols: readonly string[];
   market: MarketSnapshot;
-  /** Closed bars, oldest first; empty when the feed has none. */
+  /**
+   * Up to `count` closed bars of the template's timeframe (its period), oldest first; empty when the
+   * feed has none.
+   */
   candles(symbol: string, count: number): Promise<Candle[]>;
   signal: AbortSignal;
 }

@@ -1,4 +1,5 @@
 import type { Decision, DecisionInput } from "#domain/decision.ts";
+import type { PurchaseRange } from "#domain/order-size.ts";
 import type { z } from "zod";
 
 /** Pure logic that turns analysis, market, portfolio and params into a plan. */
@@ -9,5 +10,7 @@ export interface DecisionAgent<Params = unknown> {
   readonly description: string;
   /** Validates and completes a strategy's params; cross-field rules included. */
   readonly paramsSchema: z.ZodType<Params>;
+  /** How large its purchases may be, where that is known beforehand: compared with the venue's least. */
+  purchaseRange?(params: Params): PurchaseRange;
   decide(input: DecisionInput<Params>): Decision | Promise<Decision>;
 }

@@ -14,13 +14,30 @@ export interface MarketFeed {
   quote(symbol: string, at: number, since: number): Promise<Quote | null>;
   /** Up to `count` bars closed at or before `at`, oldest first, of the feed's own step. */
   candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  /**
+   * Time from one bar of `symbol` to the next, ms; of bars cut by the calendar the usual one (a day, a
+   * month of 30 days), for each bar says itself when it closed. Null: it has no bars of that symbol.
+   */
+  stepMs(symbol: string): number | null;
   /** Funding payments in (`since`, `at`], oldest first. */
   funding(symbol: string, since: number, at: number): Promise<FundingEvent[]>;
 }
 
-/** Everything known about `symbols` at `at`; ranges cover (`since`, `at`]. Frozen. */
+/** Bars of a template's timeframe that closed at or before `at`: the newest `count` of them. */
+export interface BarRequest {
+  symbol: string;
+  at: number;
+  count: number;
+  timeframeMs: number;
+}
+
+/**
+ * Everything known about `symbols` at `at`; ranges cover (`since`, `at`], derived facts are those of
+ * bars of `timeframeMs`, or of the feed's own without it. Frozen.
+ */
 export type ObserveMarket = (request: {
   symbols: readonly string[];
   at: number;
   since: number;
+  timeframeMs?: number;
 }) => Promise<MarketSnapshot>;

@@ -5,7 +5,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
-import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
+import type { DesiredStatus, StopCause, StopReason, StrategyState } from "#domain/strategy.ts";
 import type { Tick, TickInput, TickStatus } from "#domain/tick.ts";
 import type { Claim } from "./work-queue.ts";
 
@@ -18,6 +18,8 @@ export interface ScheduledDefinition {
   members: number;
   /** `scheduledFor` of its newest tick of any status, or null. */
   lastScheduledFor: number | null;
+  /** By an admin: nothing is proposed until it is resumed. */
+  isPaused: boolean;
   /** When its first member was created, ms UTC; a definition never ticks for the time before. */
   since: number | null;
 }
@@ -38,7 +40,12 @@ export interface Member {
   strategyId: string;
   desiredStatus: DesiredStatus;
   /** Set while a stop is asked for and not yet carried out. */
-  stopRequest: { commandId: string; closePositions: boolean; reason: string } | null;
+  stopRequest: {
+    commandId: string;
+    closePositions: boolean;
+    reason: string;
+    cause: StopCause;
+  } | null;
   params: JsonObject;
   paramsVersion: number;
   state: StrategyState;
@@ -150,7 +157,8 @@ export interface EngineStore {
   definition(definitionId: string): Promise<Definition>;
   /**
    * Stores the tick with its job in one transaction, or as `skipped` when the definition has an open
-   * one; where time `waits` for ticks nothing is stored instead. `known`: another node was first.
+   * one; where time `waits` for ticks nothing is stored instead. `known`: another node was first, or
+   * the definition is paused.
    */
   proposeTick(
     definitionId: string,
@@ -198,6 +206,11 @@ export interface EngineStore {
    * snapshot left as it is for whoever repairs it.
    */
   isolate(strategyId: string, detail: string): Promise<void>;
+  /**
+   * Asks for a stop with reason `error`, stored like a stop of the owner's and carried out in the
+   * order of the shard's messages. A strategy that is to stop anyhow, or is gone, is left alone.
+   */
+  stopFailing(strategyId: string, detail: string): Promise<void>;
   /** What the database does not do for itself (PGlite has no autovacuum); cheap, once a minute. */
   maintain(): Promise<void>;
   /** Completes a message that has nothing left to do, in a transaction of its own. */

@@ -1,6 +1,9 @@
 import { decimal, toDecimalString, ZERO, type DecimalString } from "#domain/decimal.ts";
+import type { Definition } from "#domain/definition.ts";
 import type { StrategyState } from "#domain/strategy.ts";
+import { isFinerThanData, newsEveryMs, waitText } from "#domain/timeframe.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
+import type { GroupView } from "#engine/group/group-host.ts";
 import type { LiveStore, LiveStrategy } from "#engine/live/live-store.ts";
 import type { Clock } from "#ports/clock.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
@@ -11,7 +14,9 @@ const RATE_WINDOW_MS = 10_000;
 export interface MonitorDependencies {
   live: LiveStore;
   clock: Clock & { readonly finished: boolean };
-  feed: Pick<MarketFeed, "name" | "range">;
+  feed: Pick<MarketFeed, "name" | "range" | "stepMs" | "symbols">;
+  /** The supervisors of this node. */
+  groups: () => GroupView[];
   /** Real milliseconds on a monotonic scale. */
   elapsed: () => number;
 }
@@ -28,6 +33,14 @@ export interface MarketPosition {
   to: number | null;
   /** Every recorded candle has been played. */
   finished: boolean;
+}
+
+/** How a template's period fits the bars there are. */
+export interface DataFit {
+  /** From one new bar of its symbols to the next; null: prices come at any time. */
+  barMinutes: number | null;
+  /** Its period is shorter: it waits for each bar and decides once. */
+  waitsForBars: boolean;
 }
 
 /** What this node has done; committed work only. */
@@ -51,7 +64,7 @@ export interface Totals {
 export type EngineMonitor = ReturnType<typeof createEngineMonitor>;
 
 /** Watches the live store from before the engine starts, so that it misses nothing. */
-export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDependencies) {
+export function createEngineMonitor({ live, clock, feed, groups, elapsed }: MonitorDependencies) {
   const cycleIndexes = new Map<string, number>();
   const newestTicks = new Map<string, number>();
   const recent: { at: number; cycles: number }[] = [];
@@ -106,6 +119,8 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
       return recovery;
     },
 
+    groups,
+
     market(): MarketPosition {
       return {
         feed: feed.name,
@@ -115,6 +130,22 @@ export function createEngineMonitor({ live, clock, feed, elapsed }: MonitorDepen
         to: feed.range?.to ?? null,
         finished: clock.finished,
       };
+    },
+
+    dataFit(definition: Pick<Definition, "periodMinutes" | "symbols">): DataFit {
+      const barMs = newsEveryMs(definition.symbols, feed);
+      return {
+        barMinutes: barMs === null ? null : barMs / 60_000,
+        waitsForBars: isFinerThanData(definition, feed),
+      };
+    },
+
+    /** What the start screen says of templates in use that wait for their bars. */
+    notices(definitions: readonly Pick<Definition, "id" | "name" | "periodMinutes" | "symbols">[]) {
+      const waiting = definitions.filter((definition) => isFinerThanData(definition, feed));
+      if (waiting.length === 0) return [];
+      const used = new Set(live.all().map(({ definitionId }) => definitionId));
+      return waiting.filter(({ id }) => used.has(id)).map((one) => waitText(one, feed));
     },
 
     progress(): Progress {

@@ -48,10 +48,10 @@ export function createServices(dependencies: ServiceDependencies): Services {
     for (const listener of listeners) listener();
   };
   return {
-    definitions: createDefinitionService(dependencies),
+    definitions: createDefinitionService({ ...dependencies, onChange }),
     strategies: {
       ...createStrategyService({ ...dependencies, onChange }),
-      ...createStrategyReads(dependencies.database),
+      ...createStrategyReads(dependencies),
       replayDecision: (composeId) => replayDecision({ ...dependencies, ticks }, composeId),
     },
     health: createHealthService(dependencies),

@@ -21,6 +21,7 @@ import {
   createStrategies,
   type NewStrategy,
 } from "#persistence/repositories/strategies.repository.ts";
+import { sizesOf, sizeWarnings } from "./order-sizes.ts";
 import type { OnFailpoint } from "#ports/failpoints.ts";
 import type { TradeChannel } from "#ports/trade-channel.ts";
 import type { WorkQueue } from "#ports/work-queue.ts";
@@ -63,6 +64,8 @@ export interface CreatedStrategy {
   name: string;
   /** As it is stored: rounded to its 18 places. */
   initialBalance: DecimalString;
+  /** What its owner should know, e.g. purchases too small for the venue; left out: nothing. */
+  warnings?: string[];
 }
 
 export type StrategyService = ReturnType<typeof createStrategyService>;
@@ -95,25 +98,32 @@ export function createStrategyService(dependencies: StrategyServiceDependencies)
     /**
      * Stores one new strategy, named `<template> - <user> - #<n>` unless it has a name. Asked for
      * again with the same id, it is found, not made twice: so a caller without an answer may ask again.
-     * @throws as `createAll`; DomainError DUPLICATE when the id is that of another strategy
+     * @throws as `createAll`; InvalidInputError INVALID_INPUT where the balance is too small for any
+     * order; DomainError DUPLICATE when the id is that of another strategy
      */
     async create(
       definition: Definition,
       owner: Owner,
       request: CreateRequest,
     ): Promise<CreatedStrategy> {
-      const before = await createdBefore(database, { definition, owner, request });
+      const before = await createdBefore(dependencies, { definition, owner, request });
       if (before !== null) return before;
+      const warnings = warningsAbout(dependencies, definition, request);
       const name = request.name ?? (await nextName(database, definition, owner));
       const of = { userId: owner.id, actor: owner.email };
       try {
         const [strategyId = ""] = await this.createAll(definition, of, [{ ...request, name }]);
-        return { strategyId, name, initialBalance: amountOf(request.initialBalance) };
+        return {
+          strategyId,
+          name,
+          initialBalance: amountOf(request.initialBalance),
+          ...warnings,
+        };
       } catch (error) {
         // The same request, sent twice at once: the other one was first.
         const isTwice = error instanceof DomainError && error.code === "DUPLICATE";
         const other = isTwice
-          ? await createdBefore(database, { definition, owner, request })
+          ? await createdBefore(dependencies, { definition, owner, request })
           : null;
         if (other !== null) return other;
         throw error;
@@ -223,15 +233,29 @@ function toNew(
   };
 }
 
+/** @throws InvalidInputError where nothing could ever be ordered, or the params are refused */
+function warningsAbout(
+  dependencies: StrategyServiceDependencies,
+  definition: Definition,
+  { initialBalance, params = {} }: CreateRequest,
+): Pick<CreatedStrategy, "warnings"> {
+  const sizes = sizesOf(dependencies, definition, {
+    balance: amountOf(initialBalance),
+    params: completeParams(dependencies.decisions, definition, params),
+  });
+  const warnings = sizeWarnings(sizes, definition);
+  return warnings.length === 0 ? {} : { warnings };
+}
+
 /** What an earlier request with the same id has made; null when there is none. */
 async function createdBefore(
-  database: Database,
+  dependencies: StrategyServiceDependencies,
   asked: { definition: Definition; owner: Owner; request: CreateRequest },
 ): Promise<CreatedStrategy | null> {
   const { definition, owner, request } = asked;
   const { initialBalance, strategyId } = request;
   if (strategyId === undefined) return null;
-  const found = await findStrategy(database, strategyId);
+  const found = await findStrategy(dependencies.database, strategyId);
   if (found === null) return null;
   // Name and params may have been edited since; these never are.
   const isSame =
@@ -239,7 +263,9 @@ async function createdBefore(
     found.userId === owner.id &&
     found.initialBalance === amountOf(initialBalance);
   if (isSame) {
-    return { strategyId: found.id, name: found.name, initialBalance: found.initialBalance };
+    const { id, name } = found;
+    const warnings = warningsAbout(dependencies, definition, request);
+    return { strategyId: id, name, initialBalance: found.initialBalance, ...warnings };
   }
   const message = "another strategy has this id: send a new random one, or none";
   throw new DomainError("DUPLICATE", `strategyId: ${message}`, {

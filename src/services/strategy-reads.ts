@@ -1,3 +1,6 @@
+import { DomainError } from "#domain/errors.ts";
+import type { TooSmall } from "#domain/order-size.ts";
+import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import {
   getCycle,
@@ -24,8 +27,20 @@ import {
 import { getStrategy, type StrategyRecord } from "#persistence/queries/strategy-record.ts";
 import { listTrades, type StoredLeg } from "#persistence/queries/trades.ts";
 
+import type { TradeChannel } from "#ports/trade-channel.ts";
+import { sizesOf } from "./order-sizes.ts";
+
 /** Points of an equity curve when nobody says how many. */
 const CURVE_POINTS = 500;
+
+export interface StrategyReadDependencies {
+  database: Database;
+  decisions: Decisions;
+  channels: Named<TradeChannel>;
+}
+
+/** With its purchases compared to its venue's smallest order. */
+type Sized<Item> = Item & { tooSmall: TooSmall | null };
 
 export type StrategyReads = ReturnType<typeof createStrategyReads>;
 
@@ -33,19 +48,26 @@ export type StrategyReads = ReturnType<typeof createStrategyReads>;
  * What can be known about strategies; committed work only. Whatever takes a strategy's id throws
  * NotFoundError STRATEGY_NOT_FOUND for one that is not there, rather than answer with nothing.
  */
-export function createStrategyReads(database: Database) {
+export function createStrategyReads({ channels, database, decisions }: StrategyReadDependencies) {
+  const sized = <Item extends StrategyListItem>(item: Item) => ({
+    ...item,
+    tooSmall: tooSmall({ channels, decisions }, item),
+  });
   const existing = async <T>(strategyId: string, read: () => Promise<T>): Promise<T> => {
     await getStrategy(database, strategyId);
     return read();
   };
   return {
-    list: (filter: StrategyFilter = {}): Promise<Page<StrategyListItem>> =>
-      listStrategies(database, filter),
+    list: async (filter: StrategyFilter = {}): Promise<Page<Sized<StrategyListItem>>> => {
+      const page = await listStrategies(database, filter);
+      return { ...page, items: page.items.map(sized) };
+    },
 
     count: (filter: Pick<StrategyFilter, "userId" | "definitionId" | "search"> = {}) =>
       countStrategies(database, filter),
 
-    get: (strategyId: string): Promise<StrategyRecord> => getStrategy(database, strategyId),
+    get: async (strategyId: string): Promise<Sized<StrategyRecord>> =>
+      sized(await getStrategy(database, strategyId)),
 
     /** Newest first, with their orders and trades. */
     cycles: (strategyId: string, page: PageRequest = {}): Promise<Page<CycleRecord>> =>
@@ -73,4 +95,18 @@ export function createStrategyReads(database: Database) {
     equityCurve: (strategyId: string, points = CURVE_POINTS): Promise<EquityCurvePoint[]> =>
       existing(strategyId, () => equityCurve(database, strategyId, { buckets: points })),
   };
+}
+
+/** Null also where its agent, its channel or its params are none that this build knows. */
+function tooSmall(
+  means: Omit<StrategyReadDependencies, "database">,
+  strategy: StrategyListItem,
+): TooSmall | null {
+  const { params, totalValue: balance } = strategy;
+  try {
+    return sizesOf(means, strategy, { balance, params })?.tooSmall ?? null;
+  } catch (error) {
+    if (error instanceof DomainError) return null;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Candle, MarketFact } from "#domain/market.ts";
+import { isStill } from "./movement.ts";
 import { average, clamp, deviation, logReturns } from "./numbers.ts";
 
 const LONG = 90;
@@ -26,7 +27,7 @@ export interface FearGreed {
  * - momentum = 50 + 25 · ln(close / close 30 bars ago) / (σ90 · √30)
  * - drawdown = 100 − 50 · ln(highest close of 90 bars / close) / (σ90 · √90)
  *
- * each held within 0..100; index = 0.3 · volatility + 0.4 · momentum + 0.3 · drawdown. Measured in
+ * each held within 0..100, all 50 in a market that stands still; index = 0.3 · volatility + 0.4 · momentum + 0.3 · drawdown. Measured in
  * the market's own volatility, it means the same on daily bars and on minutes.
  */
 export function deriveFearGreed(candles: readonly Candle[]): FearGreed | null {
@@ -37,7 +38,7 @@ export function deriveFearGreed(candles: readonly Candle[]): FearGreed | null {
   const closes = bars.map((bar) => bar.close);
   const returns = logReturns(closes);
   const usual = deviation(returns);
-  if (usual === 0)
+  if (usual === 0 || isStill(bars))
     return { value: 50, volatility: 50, momentum: 50, drawdown: 50, at: newest.closeAt };
 
   const gain = average(returns.slice(-SHORT)) * SHORT;

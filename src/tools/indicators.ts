@@ -1,5 +1,7 @@
-import { ATR, BollingerBands, EMA, MACD, RSI, SMA } from "trading-signals";
+import { ATR, BollingerBands, EMA, MACD, SMA, WSMA } from "trading-signals";
 import type { BandsResult, HighLowClose, MACDResult } from "trading-signals";
+import { trueRange } from "./movement.ts";
+import { wilderMemory } from "./warm-up.ts";
 
 // Every function returns its values oldest first; the last belongs to the newest input, and inputs
 // before the indicator is warm have none.
@@ -9,24 +11,44 @@ export function sma(values: readonly number[], period: number): number[] {
   return new SMA(period).updates(values).filter((value) => value !== null);
 }
 
-/** Exponential moving average, started at the first value: settled after a few periods. */
+/** Exponential moving average, started at the first value; `emaBars` says when that no longer shows. */
 export function ema(values: readonly number[], period: number): number[] {
   const indicator = new EMA(period);
   return values.map((value) => indicator.update(value, false));
 }
 
-/** Relative strength index with Wilder's smoothing, 0..100; 50 while the price has never moved. */
+/**
+ * Relative strength index with Wilder's smoothing, 0..100; 50 where nothing has moved within the
+ * memory of its averages: what is left of an older move is no strength.
+ */
 export function rsi(closes: readonly number[], period: number): number[] {
-  const moved = closes.findIndex((close) => close !== closes[0]);
-  return new RSI(period)
-    .updates(closes)
-    .map((value, index) => (moved === -1 || index < moved ? neutralIfWarm(value) : value))
-    .filter((value) => value !== null);
+  const [gains, losses] = [new WSMA(period), new WSMA(period)];
+  const memory = wilderMemory(period);
+  let unmoved = Infinity;
+  return closes.slice(1).flatMap((close, index) => {
+    const change = close - (closes[index] ?? close);
+    unmoved = change === 0 ? unmoved + 1 : 0;
+    const gain = gains.update(Math.max(change, 0), false);
+    const loss = losses.update(Math.max(-change, 0), false);
+    if (gain === null || loss === null) return [];
+    return [unmoved >= memory ? 50 : 100 - 100 / (1 + gain / loss)];
+  });
 }
 
-/** Average true range with Wilder's smoothing, quote currency. */
+/**
+ * Average true range with Wilder's smoothing, quote currency; 0 where nothing has moved within the
+ * memory of its average.
+ */
 export function atr(bars: readonly HighLowClose[], period: number): number[] {
-  return new ATR(period).updates(bars).filter((value) => value !== null);
+  const average = new ATR(period);
+  const memory = wilderMemory(period);
+  let unmoved = Infinity;
+  return bars.flatMap((bar, index) => {
+    unmoved = trueRange(bar, bars[index - 1]?.close) === 0 ? unmoved + 1 : 0;
+    const value = average.update(bar, false);
+    if (value === null) return [];
+    return [unmoved >= memory ? 0 : value];
+  });
 }
 
 /** Moving average convergence/divergence: two EMAs' difference, its EMA, and the gap between both. */
@@ -48,6 +70,3 @@ export function bollinger(
 ): BandsResult[] {
   return new BollingerBands(period, deviations).updates(closes).filter((value) => value !== null);
 }
-
-// Without any loss the library says 100, also when there was no gain either.
-const neutralIfWarm = (value: number | null): number | null => (value === null ? null : 50);

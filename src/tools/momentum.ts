@@ -1,10 +1,13 @@
+import { priceText } from "#domain/price-text.ts";
 import { clamp, round } from "./numbers.ts";
 import type { TechnicalReading } from "./technical-reading.ts";
 
 /** Strength by the number of confirmations. */
 const STRENGTHS = [0.6, 0.75, 0.85, 1] as const;
 
-const STOP_LOSS_ATR = 2;
+export const STOP_LOSS_ATR = 2;
+/** Reward per unit of risk of the weakest signal. */
+export const LEAST_REWARD = 2;
 
 /** What the rules say about one symbol. */
 export interface MomentumReading {
@@ -26,7 +29,7 @@ interface Rule {
 }
 
 /**
- * LONG needs all three: close above EMA 200, EMA 20 above EMA 60, MACD above its signal. SHORT is the
+ * LONG needs all three: close above SMA 200, EMA 20 above EMA 60, MACD above its signal. SHORT is the
  * mirror. Confirmations raise the strength: RSI 30..70, volume above 1.5 × its mean, a close beyond
  * the extremes of the 20 bars before.
  */
@@ -50,7 +53,7 @@ function directed(
     strength,
     confidence: distanceFromTurning(reading),
     stopLossAtr: STOP_LOSS_ATR,
-    takeProfitRatio: round(2 + (strength - 0.6) / 0.4, 3),
+    takeProfitRatio: round(LEAST_REWARD + (strength - 0.6) / 0.4, 3),
     reasons: [...core, ...confirmed].map((rule) => rule.text),
   };
 }
@@ -64,7 +67,7 @@ function neutral(long: readonly Rule[], short: readonly Rule[]): MomentumReading
     strength: 0,
     confidence: 1 - Math.max(share(long), share(short)),
     stopLossAtr: STOP_LOSS_ATR,
-    takeProfitRatio: 2,
+    takeProfitRatio: LEAST_REWARD,
     reasons: ["trend and momentum disagree", ...long.filter((rule) => rule.holds).map(text)],
   };
 }
@@ -72,16 +75,17 @@ function neutral(long: readonly Rule[], short: readonly Rule[]): MomentumReading
 function coreRules(reading: TechnicalReading, side: "LONG" | "SHORT"): Rule[] {
   const sign = side === "LONG" ? 1 : -1;
   const word = side === "LONG" ? "above" : "below";
-  const { close, ema20, ema60, ema200, macdHistogram } = reading;
+  const { close, ema20, ema60, sma200, macdHistogram } = reading;
+  const price = (value: number): string => priceText(value, close);
   return [
-    { holds: sign * (close - ema200) > 0, text: `price ${word} EMA 200 ${round(ema200, 2)}` },
+    { holds: sign * (close - sma200) > 0, text: `price ${word} SMA 200 ${price(sma200)}` },
     {
       holds: sign * (ema20 - ema60) > 0,
-      text: `EMA 20 ${round(ema20, 2)} ${word} EMA 60 ${round(ema60, 2)}`,
+      text: `EMA 20 ${price(ema20)} ${word} EMA 60 ${price(ema60)}`,
     },
     {
       holds: sign * macdHistogram > 0,
-      text: `MACD ${word} its signal by ${round(Math.abs(macdHistogram), 2)}`,
+      text: `MACD ${word} its signal by ${price(Math.abs(macdHistogram))}`,
     },
   ];
 }
@@ -101,11 +105,11 @@ function confirmations(reading: TechnicalReading, side: "LONG" | "SHORT"): Rule[
  * ATRs away from it.
  */
 function distanceFromTurning(reading: TechnicalReading): number {
-  const { close, ema20, ema60, ema200, macdHistogram, atr14 } = reading;
+  const { close, ema20, ema60, sma200, macdHistogram, atr14 } = reading;
   if (atr14 <= 0) return 0.5;
   const share = (distance: number, full: number): number =>
     clamp(Math.abs(distance) / atr14 / full, 0, 1);
-  const total = share(close - ema200, 5) + share(ema20 - ema60, 2) + share(macdHistogram, 0.3);
+  const total = share(close - sma200, 5) + share(ema20 - ema60, 2) + share(macdHistogram, 0.3);
   return 0.5 + total / 6;
 }
 

@@ -1,5 +1,6 @@
 import type { MarketFact, MarketFacts, MarketSnapshot, Quote } from "#domain/market.ts";
 import type { MarketFeed } from "#ports/market-feed.ts";
+import { barsOf } from "./bars.ts";
 import { FEAR_GREED_BARS, fearGreedFact } from "#tools/fear-greed.ts";
 
 const DAY_MS = 86_400_000;
@@ -12,11 +13,13 @@ export interface Observation {
   at: number;
   /** The previous tick's time, ms UTC. */
   since: number;
+  /** Of the bars that facts are derived from; left out: the feed's own. */
+  timeframeMs?: number;
 }
 
 /** Takes what the feed knows at `at` as one frozen snapshot. What is not known is not in it (I11). */
 export async function observeMarket(observation: Observation): Promise<MarketSnapshot> {
-  const { feed, symbols, at, since } = observation;
+  const { feed, symbols, at, since, timeframeMs = 0 } = observation;
   const quotes = await Promise.all(symbols.map((symbol) => feed.quote(symbol, at, since)));
   const funding = await Promise.all(symbols.map((symbol) => feed.funding(symbol, since, at)));
   const known = quotes.filter((quote) => quote !== null);
@@ -25,17 +28,19 @@ export async function observeMarket(observation: Observation): Promise<MarketSna
     at,
     quotes: Object.fromEntries(known.map((quote) => [quote.symbol, quote])),
     funding: funding.flat().toSorted((a, b) => a.at - b.at),
-    facts: await factsOf(feed, first, at),
+    facts: await factsOf(feed, first, { at, timeframeMs }),
   });
 }
 
 /** Facts about an old price would be taken for the present: with a stale quote there are none. */
-async function factsOf(feed: MarketFeed, quote: Quote | null, at: number): Promise<MarketFacts> {
+async function factsOf(
+  feed: MarketFeed,
+  quote: Quote | null,
+  bars: { at: number; timeframeMs: number },
+): Promise<MarketFacts> {
   if (quote === null || quote.quality === "stale") return {};
-  const fearGreed = fearGreedFact(
-    await feed.candles(quote.symbol, at, FEAR_GREED_BARS),
-    quote.source,
-  );
+  const request = { ...bars, symbol: quote.symbol, count: FEAR_GREED_BARS };
+  const fearGreed = fearGreedFact(await barsOf(feed, request), quote.source);
   const change24hPct = await changeFact(feed, quote);
   return {
     ...(fearGreed === null ? {} : { fearGreed }),

@@ -1,10 +1,14 @@
 import type { Candle } from "#domain/market.ts";
-import { ema } from "./indicators.ts";
+import { ema, sma } from "./indicators.ts";
+import { isStill } from "./movement.ts";
 import { clamp, deviation, logReturns } from "./numbers.ts";
 import { normaliseIndicator } from "./regime-indicators.ts";
+import { emaBars } from "./warm-up.ts";
 
-/** Bars the regime needs: EMA 200 is the trend. */
-export const REGIME_BARS = 200;
+const TREND_BARS = 200;
+
+/** Bars the regime is read from, no more and no fewer, as for a technical reading. */
+export const REGIME_BARS = Math.max(TREND_BARS, emaBars(60));
 
 const SHORT = 20;
 const LONG = 100;
@@ -34,15 +38,17 @@ export type Regime = {
   components: Record<string, number>;
   /** Deviation of the log returns of the last 20 bars, fraction per bar. */
   realizedVolatility: number;
+  /** The market stands still: its candles say nothing, whatever the facts say. */
+  still: boolean;
 };
 
 export type RegimeClass = "DANGEROUS" | "NEUTRAL" | "HEALTHY" | "VERY_HEALTHY";
 
 /**
- * How healthy the market is for holding the asset; null with fewer than `REGIME_BARS` bars. With σ20
- * and σ100 the deviations of the log returns of the last 20 and 100 bars, each held within −1..1:
+ * How healthy the market is for holding the asset; null with fewer than `REGIME_BARS` bars, unless it
+ * stands still, which is seen in the newest ones. With σ20 and σ100 the deviations of the log returns of the last 20 and 100 bars, each held within −1..1:
  *
- * - trend (weight .30) = ln(close / EMA 200) / (σ100 · √100): above the long trend is good
+ * - trend (weight .30) = ln(close / SMA 200) / (σ100 · √100): above the long trend is good
  * - slope (.20) = 2 · ln(EMA 20 / EMA 60) / (σ100 · √20): the middle trend rises
  * - volatility (.20) = 2 · (1 − σ20/σ100): calmer than usual is good
  * - drawdown (.15) = 1 − 2 · ln(highest close of 100 bars / close) / (σ100 · √100)
@@ -51,16 +57,19 @@ export type RegimeClass = "DANGEROUS" | "NEUTRAL" | "HEALTHY" | "VERY_HEALTHY";
  * score = 50 · (1 + weighted mean of the components there are).
  */
 export function readRegime(candles: readonly Candle[], facts: RegimeFacts): Regime | null {
-  if (candles.length < REGIME_BARS) return null;
-  const closes = candles.map((bar) => bar.close);
+  const still = isStill(candles);
+  const bars = candles.slice(-REGIME_BARS);
+  if (!still && bars.length < REGIME_BARS) return null;
+  const closes = bars.map((bar) => bar.close);
   const returns = logReturns(closes);
   const recent = deviation(returns.slice(-SHORT));
+  const usual = still ? 0 : deviation(returns.slice(-LONG));
   const components = {
-    ...candleComponents(closes, { recent, usual: deviation(returns.slice(-LONG)) }),
+    ...candleComponents(closes, { recent, usual }),
     ...factComponents(facts),
   };
   const score = 50 * (1 + weightedMean(components));
-  return { score, classification: classOf(score), components, realizedVolatility: recent };
+  return { score, classification: classOf(score), components, realizedVolatility: recent, still };
 }
 
 /** <40 dangerous, <60 neutral, <80 healthy, else very healthy. */
@@ -81,7 +90,9 @@ function candleComponents(
   const average = (period: number): number => ema(closes, period).at(-1) ?? NaN;
   const fall = Math.log(Math.max(...closes.slice(-LONG)) / close);
   return {
-    trend: unit(Math.log(close / average(200)) / (usual * Math.sqrt(LONG))),
+    trend: unit(
+      Math.log(close / (sma(closes, TREND_BARS).at(-1) ?? NaN)) / (usual * Math.sqrt(LONG)),
+    ),
     slope: unit((2 * Math.log(average(20) / average(60))) / (usual * Math.sqrt(SHORT))),
     volatility: unit(2 * (1 - recent / usual)),
     drawdown: unit(1 - (2 * fall) / (usual * Math.sqrt(LONG))),

@@ -1,11 +1,18 @@
 import type { Candle } from "#domain/market.ts";
-import { atr, bollinger, ema, macd, rsi } from "./indicators.ts";
+import { atr, bollinger, ema, macd, rsi, sma } from "./indicators.ts";
 import { average } from "./numbers.ts";
+import { emaBars, wilderBars } from "./warm-up.ts";
 
-/** Bars before the slowest indicator (EMA 200) is warm. */
-export const TECHNICAL_BARS = 200;
-
+/** The long trend is a simple average: it knows its 200 bars and nothing before them. */
+const TREND_BARS = 200;
 const BREAKOUT_BARS = 20;
+
+/**
+ * Bars a reading is made of, no more and no fewer: after so many the start of the slowest average
+ * (EMA 60) has lost all but a millionth of its weight, and the same bar reads the same wherever the
+ * recording begins.
+ */
+export const TECHNICAL_BARS = Math.max(TREND_BARS, emaBars(60), 1 + wilderBars(14));
 
 /** Every technical number of one symbol at its newest bar; prices in quote currency. */
 export type TechnicalReading = {
@@ -13,7 +20,7 @@ export type TechnicalReading = {
   ema20: number;
   ema50: number;
   ema60: number;
-  ema200: number;
+  sma200: number;
   rsi14: number;
   macd: number;
   macdSignal: number;
@@ -33,21 +40,22 @@ export type TechnicalReading = {
 
 /** Null with fewer than `TECHNICAL_BARS` bars. */
 export function readTechnicals(candles: readonly Candle[]): TechnicalReading | null {
-  const newest = candles.at(-1);
-  if (newest === undefined || candles.length < TECHNICAL_BARS) return null;
+  const bars = candles.slice(-TECHNICAL_BARS);
+  const newest = bars.at(-1);
+  if (newest === undefined || bars.length < TECHNICAL_BARS) return null;
 
-  const closes = candles.map((bar) => bar.close);
+  const closes = bars.map((bar) => bar.close);
   const momentum = macd(closes, { short: 12, long: 26, signal: 9 }).at(-1);
   const bands = bollinger(closes, 20, 2).at(-1);
   if (momentum === undefined || bands === undefined) return null;
 
-  const before = candles.slice(-BREAKOUT_BARS - 1, -1);
+  const before = bars.slice(-BREAKOUT_BARS - 1, -1);
   return {
     close: newest.close,
     ema20: last(ema(closes, 20)),
     ema50: last(ema(closes, 50)),
     ema60: last(ema(closes, 60)),
-    ema200: last(ema(closes, 200)),
+    sma200: last(sma(closes, TREND_BARS)),
     rsi14: last(rsi(closes, 14)),
     macd: momentum.macd,
     macdSignal: momentum.signal,
@@ -55,9 +63,9 @@ export function readTechnicals(candles: readonly Candle[]): TechnicalReading | n
     bollingerLower: bands.lower,
     bollingerMiddle: bands.middle,
     bollingerUpper: bands.upper,
-    atr14: last(atr(candles, 14)),
+    atr14: last(atr(bars, 14)),
     volume: newest.volume,
-    volumeMean20: average(candles.slice(-20).map((bar) => bar.volume)),
+    volumeMean20: average(bars.slice(-20).map((bar) => bar.volume)),
     high20: Math.max(...before.map((bar) => bar.high)),
     low20: Math.min(...before.map((bar) => bar.low)),
   };

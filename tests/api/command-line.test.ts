@@ -124,6 +124,25 @@ describe("with a running engine", () => {
   test("templates are listed", async () => {
     const { stdout } = await troupe("definitions", "list");
     expect(stdout).toContain("multi_agent_btc_daily");
+    expect(stdout).toMatch(/STATE\s+LAST TICK\s+SKIPPED/);
+  });
+
+  test("a template is paused, shown so, and resumed", async () => {
+    const name = "momentum_regime_btc_daily";
+    const paused = await troupe("definitions", "pause", name);
+    expect(paused).toMatchObject({ code: 0, stdout: `pause is stored; ${name} is paused\n` });
+    expect((await troupe("definitions", "list")).stdout).toMatch(new RegExp(`${name}.* paused `));
+    const again = await troupe("definitions", "pause", name);
+    expect(again.stdout).toBe(`nothing to do: ${name} is paused\n`);
+    const resumed = await troupe("definitions", "resume", name, "--json");
+    expect(JSON.parse(resumed.stdout)).toMatchObject({
+      outcome: "requested",
+      definition: { name, pausedAt: null },
+    });
+    expect(await troupe("definitions", "pause", "nobody")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("DEFINITION_NOT_FOUND"),
+    });
   });
 
   test("a wrong param names its field and ends with 2, as text and as JSON", async () => {

@@ -89,7 +89,7 @@ describe("a text that cannot be stored is refused with its field", () => {
 
 describe("a cursor", () => {
   test("of another list, or of the same in another order, is refused with its field", async () => {
-    await engine.client.strategies.create.mutate({ definition: DAILY, initialBalance: "5" });
+    await engine.client.strategies.create.mutate({ definition: DAILY, initialBalance: "2500" });
     const byTime = await engine.client.strategies.list.query({ limit: 1 });
     const cursor = byTime.nextCursor ?? "";
     const second = await engine.client.strategies.list.query({ limit: 1, cursor });
@@ -178,7 +178,7 @@ describe("an id in upper case", () => {
     const wanted = randomUUID();
     const created = await engine.client.strategies.create.mutate({
       definition: DAILY,
-      initialBalance: "10",
+      initialBalance: "2500",
       strategyId: wanted.toUpperCase(),
     });
     expect(created.strategyId).toBe(wanted);

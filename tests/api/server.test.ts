@@ -21,6 +21,9 @@ const errorShape = z.object({
   }),
 });
 
+/** A template without strategies, so without ticks. */
+const PAUSABLE = "momentum_regime_btc_daily";
+
 let engine: RunningEngine;
 
 beforeAll(async () => {
@@ -43,6 +46,25 @@ describe("health", () => {
     await expect(client.strategies.create.mutate(request)).rejects.toMatchObject({
       data: { domainCode: "SHUTTING_DOWN", httpStatus: 503 },
     });
+  });
+
+  test("the supervisors of a node are shown with what they do", async () => {
+    const { id } = await engine.client.definitions.get.query({ definition: PAUSABLE });
+    const groupOf = async () =>
+      (await engine.client.engine.status.query()).groups.find(
+        ({ definitionId }) => definitionId === id,
+      );
+    await expect.poll(groupOf, { timeout: 5_000 }).toEqual({
+      definitionId: id,
+      state: "idle",
+      tickFor: null,
+      outstandingShards: 0,
+      skipped: 0,
+    });
+    await engine.client.definitions.pause.mutate({ definition: PAUSABLE });
+    await expect.poll(groupOf, { timeout: 5_000 }).toMatchObject({ state: "paused" });
+    await engine.client.definitions.resume.mutate({ definition: PAUSABLE });
+    await expect.poll(groupOf, { timeout: 5_000 }).toMatchObject({ state: "idle" });
   });
 
   test("a running engine is ready, with what was looked at", async () => {

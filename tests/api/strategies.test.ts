@@ -45,15 +45,15 @@ describe("creating and editing", () => {
 
   test("a creation sent again, or twice at once, with the caller's id makes one strategy", async () => {
     const strategyId = randomUUID();
-    const request = { definition: DAILY, initialBalance: "750", strategyId };
+    const request = { definition: DAILY, initialBalance: "7500", strategyId };
     const [first, twin] = await Promise.all([
       client.strategies.create.mutate(request),
       client.strategies.create.mutate(request),
     ]);
     expect(twin).toEqual(first);
     await client.strategies.update.mutate({ strategyId, name: "Renamed since" });
-    const again = await client.strategies.create.mutate({ ...request, initialBalance: "750.00" });
-    expect(again).toMatchObject({ strategyId, name: "Renamed since", initialBalance: "750" });
+    const again = await client.strategies.create.mutate({ ...request, initialBalance: "7500.00" });
+    expect(again).toMatchObject({ strategyId, name: "Renamed since", initialBalance: "7500" });
     const found = await client.strategies.list.query({ search: "Renamed since" });
     expect(found.items.map(({ id }) => id)).toEqual([strategyId]);
   });

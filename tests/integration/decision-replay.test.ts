@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
 import { createDecisionRegistry } from "#decisions/registry.ts";
@@ -6,7 +8,7 @@ import { text } from "#persistence/rows.ts";
 import { bundledDefinitions } from "#services/bundled-definitions.ts";
 import { replayDecision, type DecisionReplayDependencies } from "#services/decision-replay.ts";
 import { seedDemo } from "#services/demo.ts";
-import { startEngine, type RunningEngine } from "#support/running-engine.ts";
+import { startEngine, temporaryFolder, type RunningEngine } from "#support/running-engine.ts";
 
 const UNREADABLE = { buy_threshold: "high", base_risk_pct: "low" };
 
@@ -15,17 +17,20 @@ const CYCLES = 20;
 
 /** Both templates that tick by day, with the demo's cast, and both that tick by minutes. */
 const RUNS = [
-  { says: "the demo, day by day", of: /_daily$/, replayFile: "bitcoin-daily.csv" },
-  { says: "by minutes", of: /_v1$/, replayFile: "bybit-BTCUSDT-1m-20221213.csv" },
+  { says: "the demo, day by day", of: /_daily$/, recording: busyDays },
+  { says: "by minutes", of: /_v1$/, recording: quarters },
 ];
 
-describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
+describe.each(RUNS)("every cycle of a run: $says", ({ of, recording }) => {
+  const resources = new AsyncDisposableStack();
   const definitions = bundledDefinitions.filter(({ name }) => of.test(name));
   let running: RunningEngine;
   let dependencies: DecisionReplayDependencies;
 
   beforeAll(async () => {
-    running = await startEngine({ speed: 60, replayFile });
+    running = resources.use(
+      await startEngine({ speed: 60, replayFile: await recording(resources) }),
+    );
     const { database, queue } = running.troupe;
     const store = createEngineStore(database, queue);
     const inputs = new Map<string, ReturnType<typeof store.tickInput>>();
@@ -49,7 +54,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     await failpoint(2 * CYCLES);
     await running.troupe.engine.stop("enough to decide again");
   }, 120_000);
-  afterAll(() => running[Symbol.asyncDispose]());
+  afterAll(() => resources.disposeAsync());
 
   test("there are cycles of every kind", async () => {
     const rows = await dependencies.database.sql.rows(kinds);
@@ -57,7 +62,7 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
       `${name} decided`,
       `${name} failed`,
       `${name} stop`,
-      // One day by minutes is too short for a stop loss or a take profit to be reached.
+      // A few days by minutes are too short for a stop loss or a take profit to be reached.
       ...(name === "momentum_regime_btc_daily" ? [`${name} protected`] : []),
     ]);
     expect(rows.map((row) => text(row, "kind"))).toEqual(expect.arrayContaining(expected));
@@ -208,6 +213,32 @@ describe.each(RUNS)("every cycle of a run: $says", ({ of, replayFile }) => {
     });
   }
 });
+
+/** The bundled days from where on the first tick comes in a busy time: positions are opened and closed. */
+async function busyDays(resources: AsyncDisposableStack): Promise<string> {
+  const [head = "", ...days] = (await readFile("data/candles/bitcoin-daily.csv", "utf8")).split(
+    "\n",
+  );
+  const path = join(await temporaryFolder(resources), "bitcoin-daily.csv");
+  await writeFile(path, [head, ...days.filter((day) => day >= "2018-02-01")].join("\n"));
+  return path;
+}
+
+/** Ten days of bars of 15 minutes that climb in waves. */
+async function quarters(resources: AsyncDisposableStack): Promise<string> {
+  const price = (bar: number): number => 100 * 1.0004 ** bar * (1 + 0.02 * Math.sin(bar / 12));
+  const lines = Array.from({ length: 960 }, (_, bar) => {
+    const [open, close] = [price(bar), price(bar + 1)];
+    const [high, low] = [Math.max(open, close) * 1.002, Math.min(open, close) * 0.998];
+    const time = Date.UTC(2024, 0, 1) + bar * 900_000;
+    return [time, ...[open, high, low, close].map((value) => value.toFixed(4)), 1_000_000].join(
+      ",",
+    );
+  });
+  const path = join(await temporaryFolder(resources), "BTC-USDT-15m.csv");
+  await writeFile(path, ["timestamp_ms,open,high,low,close,volume", ...lines, ""].join("\n"));
+  return path;
+}
 
 function composeIds(cause: string): string {
   return `select compose_id from strategy_compose_cycles where cause = '${cause}'`;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Decision } from "#domain/decision.ts";
+import { FencedError } from "#domain/errors.ts";
 import { sealAt, unseal } from "#engine/strategy/envelope.ts";
 import type { StrategyContext } from "#machines/strategy.machine.ts";
 import { SourceUnavailable } from "#ports/business-agent.ts";
@@ -184,13 +185,71 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
       ]);
       expect((await troupe.strategy(id))["state"]).toBe("running");
       await troupe.tick();
-      expect(await troupe.strategy(id)).toMatchObject({ state: "stopped", stop_reason: "error" });
+      await troupe.until(id, "stopped");
+      expect(await troupe.strategy(id)).toMatchObject({
+        desired_status: "stopped",
+        stop_reason: "error",
+        stop_request_cause: null,
+      });
       expect((await troupe.strategy(id))["stop_reason_detail"]).toContain("failed too often");
       expect(await troupe.alerts()).toMatchObject([{ kind: "strategy_stopped", subject: id }]);
       isBroken = false;
       await troupe.resumeStrategy(id);
       await troupe.tick();
       expect((await troupe.cycles(id)).at(-1)).toMatchObject({ status: "completed" });
+    });
+  });
+
+  describe("a shard that fails", () => {
+    test("is tried again, and beyond its budget handed back with an alert, until it succeeds", async () => {
+      let isBroken = true;
+      const failpoint = (name: string) => {
+        if (isBroken && name === "fanout.shard-taken") throw new Error("a bug of ours");
+      };
+      await using troupe = await open({ failpoint });
+      const [id = ""] = await members(troupe, "a");
+      const at = troupe.clock.step();
+      await vi.waitFor(
+        async () => {
+          await rows("update pgboss.job set start_after = now() where state = 'retry'");
+          troupe.engine.nudge();
+          expect(await troupe.alerts()).toMatchObject([
+            { kind: "shard_failing", detail: { error: "a bug of ours" } },
+          ]);
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      expect(await retriesOf("shards")).toBeGreaterThanOrEqual(5);
+      // Nothing of it is left in memory: whoever takes its message restores from the last commit.
+      expect(troupe.engine.directory.strategy(id)).toBeUndefined();
+      isBroken = false;
+      await rows("update pgboss.job set start_after = now() where state = 'retry'");
+      await troupe.closed(at);
+      expect(await troupe.cycles(id)).toMatchObject([{ status: "completed" }]);
+    });
+
+    test("because another node owns it is no failure of its own", async () => {
+      const fenced = new FencedError("another node owns it");
+      let left = 6;
+      const failpoint = (name: string) => {
+        if (name !== "fanout.shard-taken" || left === 0) return;
+        left -= 1;
+        throw fenced;
+      };
+      await using troupe = await open({ failpoint });
+      await members(troupe, "a");
+      const at = troupe.clock.step();
+      await vi.waitFor(
+        async () => {
+          await rows("update pgboss.job set start_after = now() where state = 'retry'");
+          troupe.engine.nudge();
+          expect(left).toBe(0);
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      await rows("update pgboss.job set start_after = now() where state = 'retry'");
+      await troupe.closed(at);
+      expect(await troupe.alerts()).toEqual([]);
     });
   });
 
@@ -676,6 +735,13 @@ describe.each(storeKinds)("when something fails on %s", (kind) => {
   async function members(troupe: EngineFixture, ...roles: string[]): Promise<string[]> {
     const decisionAgent = troupe.decides("decide") ? "decide" : "steady";
     return troupe.create(await troupe.define({ decisionAgent }), ...roles);
+  }
+
+  async function retriesOf(queue: string): Promise<number> {
+    const [row] = await rows("select max(retry_count)::int as n from pgboss.job where name = $1", [
+      queue,
+    ]);
+    return Number(row?.["n"]);
   }
 
   async function tickStatus(troupe: EngineFixture): Promise<unknown> {

@@ -5,7 +5,11 @@ import { FencedError } from "#domain/errors.ts";
 import { tickIdOf } from "#domain/ids.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { Database } from "#persistence/database.ts";
-import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
+import {
+  setDefinitionPaused,
+  upsertDefinition,
+} from "#persistence/repositories/definitions.repository.ts";
+import { requestStop } from "#persistence/repositories/strategy-controls.repository.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
 import { createJournal } from "#persistence/hot/journal.ts";
 import type { AnalysisCommit, EngineStore } from "#ports/store.ts";
@@ -91,6 +95,84 @@ describe.each(storeKinds)("the engine's store on %s", (kind) => {
       await journal.commit({ ...commitOf(id, version, writes), tickId });
     }
   }
+
+  describe("proposing a tick of a paused definition", () => {
+    test("stores nothing, neither a tick nor a skipped one", async () => {
+      const { definition } = await populated(1);
+      await engine.proposeTick(definition.id, START);
+      await setDefinitionPaused(database, {
+        definitionId: definition.id,
+        paused: true,
+        actor: "u",
+      });
+      expect(await engine.proposeTick(definition.id, START + 10 * MINUTE)).toBe("known");
+      const stored = await database.sql.rows("select 1 from ticks where definition_id = $1", [
+        definition.id,
+      ]);
+      expect(stored).toHaveLength(1);
+      expect(
+        (await engine.scheduledDefinitions()).find((one) => one.definition.id === definition.id),
+      ).toMatchObject({ isPaused: true });
+    });
+
+    test("that is resumed goes on", async () => {
+      const { definition } = await populated(1);
+      const request = { definitionId: definition.id, actor: "u" };
+      await setDefinitionPaused(database, { ...request, paused: true });
+      expect(await engine.proposeTick(definition.id, START)).toBe("known");
+      await setDefinitionPaused(database, { ...request, paused: false });
+      expect(await engine.proposeTick(definition.id, START)).toBe("proposed");
+    });
+  });
+
+  describe("a stop that the supervision asks for", () => {
+    const strategyOf = async (id: string) => {
+      const [row] = await database.sql.rows(
+        `select desired_status, stop_request_cause, stop_request_reason, stop_close_positions, state
+         from strategies where id = $1`,
+        [id],
+      );
+      return row;
+    };
+
+    test("is stored with its cause and the message that carries it", async () => {
+      const { strategyIds } = await populated(1);
+      const [id = ""] = strategyIds;
+      await engine.stopFailing(id, "failed too often");
+      expect(await strategyOf(id)).toEqual({
+        desired_status: "stopped",
+        stop_request_cause: "error",
+        stop_request_reason: "failed too often",
+        stop_close_positions: false,
+        state: "running",
+      });
+      expect(queue.sent.at(-1)).toMatchObject({
+        queue: "shards",
+        message: { body: { kind: "command", strategyId: id } },
+        inTransaction: true,
+      });
+    });
+
+    test("is asked for once, and leaves the stop of the owner as it was asked for", async () => {
+      const { strategyIds } = await populated(2);
+      const [id = "", owned = ""] = strategyIds;
+      await engine.stopFailing(id, "failed too often");
+      await engine.stopFailing(id, "failed again");
+      expect(await strategyOf(id)).toMatchObject({ stop_request_reason: "failed too often" });
+      const stop = { commandId: randomUUID(), closePositions: true, reason: "enough", actor: "u" };
+      await requestStop({ database, queue }, { strategyId: owned, ...stop });
+      await engine.stopFailing(owned, "failed too often");
+      expect(await strategyOf(owned)).toMatchObject({
+        stop_request_cause: "request",
+        stop_request_reason: "enough",
+        stop_close_positions: true,
+      });
+    });
+
+    test("of a strategy that is gone does nothing", async () => {
+      await expect(engine.stopFailing(randomUUID(), "failed too often")).resolves.toBeUndefined();
+    });
+  });
 
   describe("proposing a tick", () => {
     test("stores it with its job, in one transaction", async () => {

@@ -13,7 +13,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Quote } from "#domain/market.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
-import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
+import { DEFAULT_SETTINGS, type EnginePorts, type EngineSettings } from "#engine/dependencies.ts";
 import { Engine, type RecoveryReport } from "#engine/engine.ts";
 import type { StoredMachine } from "#machines/registry.ts";
 import { upsertDefinition } from "#persistence/repositories/definitions.repository.ts";
@@ -51,8 +51,12 @@ export interface EngineOptions {
   /** False: ticks overlap when the engine is slow, as with the system's clock. */
   lockstep?: boolean;
   failpoint?: OnFailpoint;
+  /** What agents get for candles; none without a word. */
+  bars?: EnginePorts["bars"];
   /** Time that the test does not move by `tick`. */
   clock?: Clock;
+  /** Where the shards live, if not in the main thread. */
+  threads?: EnginePorts["threads"];
   /** A version of the snapshots that is not the product's. */
   stored?: StoredMachine;
 }
@@ -128,6 +132,10 @@ export class HandFeed implements MarketFeed {
     return [];
   }
 
+  stepMs(): number | null {
+    return null;
+  }
+
   async funding() {
     return [];
   }
@@ -180,9 +188,11 @@ export class EngineFixture implements AsyncDisposable {
       decisions,
       agents: createAgentRegistry(options.agents ?? [reader("ta")]),
       observe: (request) => observeMarket({ feed: this.feed, ...request }),
-      candles: async () => [],
+      bars: options.bars ?? (async () => []),
+      feed: this.feed,
       logger: silent,
       failpoint,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(options.stored === undefined ? {} : { stored: options.stored }),
       watch: unwatched,
       settings: {

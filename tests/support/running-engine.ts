@@ -59,7 +59,13 @@ export async function startEngine(options: RunningEngineOptions = {}): Promise<R
   );
   const { clock, engine, feed, services } = troupe;
   const elapsed = () => performance.now();
-  const monitor = createEngineMonitor({ live: engine.live, clock, feed, elapsed });
+  const monitor = createEngineMonitor({
+    live: engine.live,
+    clock,
+    feed,
+    groups: () => engine.directory.groups(),
+    elapsed,
+  });
   const changes = createChangeFeed(engine.live);
   resources.defer(() => engine.stop("end of the test"));
   const api = resources.use(await startApi({ services, monitor, changes, logger }, config));

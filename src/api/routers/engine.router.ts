@@ -9,6 +9,7 @@ export const engineRouter = router({
     queues: monitor.phase === "running" ? await services.health.queues() : null,
     recovery: monitor.recovery,
     progress: monitor.progress(),
+    groups: monitor.groups(),
     totals: monitor.totals(),
   })),
 });

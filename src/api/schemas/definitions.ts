@@ -1,5 +1,11 @@
 import { z } from "zod";
+import { referenceInput } from "#domain/inputs.ts";
 import { id, instant, json } from "./common.ts";
+
+export const groupState = z.enum(["idle", "analysing", "fanningOut", "paused"]);
+
+/** By name or id. */
+export const named = z.strictObject({ definition: referenceInput });
 
 export const definition = z.object({
   id,
@@ -20,6 +26,16 @@ export const definition = z.object({
   strategies: z.number(),
   running: z.number(),
   lastTickFor: instant.nullable(),
+  /** What its group does, on whatever node. */
+  state: groupState,
+  /** When it was paused: no new ticks, one under way ends. */
+  pausedAt: instant.nullable(),
+  /** Ticks that came while one was under way. */
+  skippedTicks: z.number(),
+  /** From one new bar of its symbols to the next; null: prices come at any time. */
+  barMinutes: z.number().nullable(),
+  /** Its period is shorter than its bars: it waits for each of them and decides once. */
+  waitsForBars: z.boolean(),
 });
 
 /** … and how to set the params of its strategies. */
@@ -36,3 +52,5 @@ export const definitionDetail = definition.extend({
     }),
   ),
 });
+
+export const pauseResult = z.object({ outcome: z.enum(["requested", "unchanged"]), definition });

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { amount, instant } from "./common.ts";
+import { amount, id, instant } from "./common.ts";
+import { groupState } from "./definitions.ts";
 
 const queue = z.object({ queued: z.number(), active: z.number(), failed: z.number() });
 
@@ -41,5 +42,18 @@ export const engineStatus = z.object({
       cancelled: z.number(),
     }),
   }),
+  /** The supervisors of this node: one per template it has worked for. */
+  groups: z.array(
+    z.object({
+      definitionId: id,
+      state: groupState,
+      /** `scheduledFor` of the tick under way. */
+      tickFor: instant.nullable(),
+      /** Shards of it that this node waits for. */
+      outstandingShards: z.number(),
+      /** Ticks that this node had to skip since it started. */
+      skipped: z.number(),
+    }),
+  ),
   totals: z.object({ equity: amount, pnl: amount }),
 });

@@ -61,7 +61,9 @@ export const created = z.object({
   strategyId: id,
   name: z.string(),
   initialBalance: amount,
-  /** What its owner should know at once, e.g. that no tick will come; empty when there is nothing. */
+  /** What is questionable about it, e.g. that some purchases are too small for the venue; left out: nothing. */
+  warnings: z.array(z.string()).exactOptional(),
+  /** What holds for every strategy at present, e.g. that no tick will come; empty when there is nothing. */
   notices: z.array(z.string()),
 });
 
@@ -89,6 +91,11 @@ export const listItem = z.object({
   stopReason: stopReason.nullable(),
   stopReasonDetail: z.string().nullable(),
   isActive: z.boolean(),
+  /**
+   * Purchases below its venue's smallest order at its present value: none, some (they leave no order),
+   * or all of them. Null: its decision agent does not say how large they are.
+   */
+  tooSmall: z.enum(["none", "some", "all"]).nullable(),
   initialBalance: amount,
   cash: amount,
   totalValue: amount,

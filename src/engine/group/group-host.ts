@@ -1,107 +1,87 @@
-import { createActor, type ActorRefFrom } from "xstate";
-import { DomainError } from "#domain/errors.ts";
+import { createActor, waitFor, type ActorRefFrom } from "xstate";
+import { InvariantError, errorMessage } from "#domain/errors.ts";
 import type { Definition } from "#domain/definition.ts";
-import type { Tick, TickInput } from "#domain/tick.ts";
-import { templateGroupMachine, type GroupEvent } from "#machines/template-group.machine.ts";
+import type { GroupState, Tick } from "#domain/tick.ts";
+import type { GroupEvent } from "#machines/template-group.machine.ts";
 import type { Claim } from "#ports/work-queue.ts";
-import { abortable } from "#engine/abortable.ts";
-import { tickAlert } from "./tick-alert.ts";
-import { analyse } from "./analysis.ts";
-import type { EngineDependencies } from "#engine/dependencies.ts";
-import { frozen } from "#engine/frozen.ts";
-import { observeInTime } from "#engine/observation.ts";
-import type { TickInputs } from "./tick-inputs.ts";
+import type { GroupMachine, TickDelivery } from "./group-effects.ts";
 
-/** The supervisor of one definition on this node. */
+/** A group as this node sees it. */
+export interface GroupView {
+  definitionId: string;
+  state: GroupState;
+  /** `scheduledFor` of the tick under way, ms UTC. */
+  tickFor: number | null;
+  /** Shards of it that this node waits for. */
+  outstandingShards: number;
+  /** Ticks that this node had to skip since it started. */
+  skipped: number;
+}
+
+/** The line to the supervisor of one definition on this node: tells it what happened. */
 export class GroupHost {
-  readonly #dependencies: EngineDependencies;
-  readonly #inputs: TickInputs;
-  readonly #actor: ActorRefFrom<typeof templateGroupMachine>;
+  readonly #actor: ActorRefFrom<GroupMachine>;
+  readonly #failed = Promise.withResolvers<never>();
 
-  constructor(definitionId: string, dependencies: EngineDependencies, inputs: TickInputs) {
-    this.#dependencies = dependencies;
-    this.#inputs = inputs;
-    this.#actor = createActor(templateGroupMachine, { input: { definitionId } });
+  constructor(definitionId: string, machine: GroupMachine, onFailure: (error: unknown) => void) {
+    this.#actor = createActor(machine, { input: { definitionId } });
+    this.#failed.promise.catch(() => undefined);
+    this.#actor.subscribe({
+      error: (error) => {
+        const message = `the group of ${definitionId} failed: ${errorMessage(error)}`;
+        this.#failed.reject(new InvariantError(message, { cause: error }));
+        onFailure(error);
+      },
+    });
     this.#actor.start();
   }
 
-  get state(): string {
-    return this.#actor.getSnapshot().value;
+  get view(): GroupView {
+    const { value, context } = this.#actor.getSnapshot();
+    return {
+      definitionId: context.definitionId,
+      state: stateOf(value),
+      tickFor: context.tick?.scheduledFor ?? null,
+      outstandingShards: context.outstanding.length,
+      skipped: context.skipped,
+    };
   }
 
-  /** A shard of ours settled the tick; true when it was the last this node waits for. */
-  settled(tickId: string, shardId: string): boolean {
-    const { tick, outstanding } = this.#actor.getSnapshot().context;
-    if (tick?.id !== tickId || !outstanding.includes(shardId)) return false;
-    this.tell({ type: "SHARD_SETTLED", tickId, shardId });
-    return this.#actor.getSnapshot().context.outstanding.length === 0;
+  /** The tick whose shards it waits for. */
+  get fannedOut(): Tick | null {
+    const snapshot = this.#actor.getSnapshot();
+    return snapshot.matches("fanningOut") ? snapshot.context.tick : null;
   }
 
-  tell(event: GroupEvent): void {
+  get isClosing(): boolean {
+    return this.#actor.getSnapshot().matches({ fanningOut: "closing" });
+  }
+
+  tell(event: GroupEvent<TickDelivery>): void {
     this.#actor.send(event);
   }
 
-  /**
-   * Analyses the tick once and commits market, analysis and shard jobs with the completion of the
-   * tick's own job. Crash window: before that commit nothing happened and the job comes again; after
-   * it the stored analysis is what everybody uses.
-   */
-  async run(claim: Claim, tick: Tick, definition: Definition): Promise<string[]> {
-    const { logger, failpoint, store } = this.#dependencies;
-    this.tell({ type: "TICK_DUE", tick });
-    try {
-      failpoint("tick.before-analysis");
-      const prepared = await abortable(claim.signal, this.#prepare(tick, definition));
-      failpoint("tick.analysed");
-      const shardIds = await store.commitAnalysis({ claim, ...prepared });
-      failpoint("tick.after-commit");
-      this.tell({ type: "FANNED_OUT", shardIds });
-      if (shardIds.length === 0) this.tell({ type: "TICK_CLOSED", tickId: tick.id });
-      return shardIds;
-    } catch (error) {
-      this.tell({ type: "ANALYSIS_FAILED" });
-      if (!(error instanceof DomainError) || !isHopeless(error)) throw error;
-      const { code, message } = error;
-      logger.error({ definition: definition.name, tickId: tick.id, code }, message);
-      await store.failTick(claim, tick.id, { code, message });
-      const detail = { definitionId: definition.id, tickId: tick.id, code };
-      await store.raiseAlert(tickAlert("tick_failed", message, detail));
-      return [];
-    }
+  /** Delivers a due tick; resolves when its message is settled, rejects when it must come again. */
+  async due(claim: Claim, found: { tick: Tick; definition: Definition }): Promise<void> {
+    const answer = Promise.withResolvers<void>();
+    this.tell({ type: "TICK_DUE", ...found, delivery: { claim, answer } });
+    await Promise.race([answer.promise, this.#failed.promise]);
   }
 
-  async #prepare(tick: Tick, definition: Definition) {
-    const { channels, decisions, settings, timer } = this.#dependencies;
-    // Names are checked before anything is fanned out: no strategy can do anything about them.
-    channels.get(definition.tradeChannel);
-    decisions.get(definition.decisionAgent);
-    const startedAt = timer.elapsed();
-    const at = tick.scheduledFor;
-    const since = tick.previousFor ?? at - definition.periodMinutes * 60_000;
-    const market = await observeInTime(
-      { symbols: definition.symbols, at, since },
-      this.#dependencies,
-    );
-    const outputs = await analyse(definition, market, this.#dependencies);
-    const analysis = Object.fromEntries(outputs.map((output) => [output.agent, output]));
-    const input: TickInput = frozen({ tick, definition, market, analysis });
-    this.#inputs.keep(input);
-    return {
-      tick,
-      definition,
-      market,
-      outputs,
-      analysisMs: Math.round(timer.elapsed() - startedAt),
-      deadlineMs: settings.tickDeadlineMs,
-    };
+  /** Resolves when it is not about to close a tick. */
+  async closed(): Promise<void> {
+    const closed = waitFor(this.#actor, () => !this.isClosing);
+    await Promise.race([closed, this.#failed.promise]).catch(() => undefined);
+  }
+
+  stop(): void {
+    this.#actor.stop();
   }
 }
 
-/** Errors that a retry cannot mend: the definition names something that is not there. */
-function isHopeless(error: DomainError): boolean {
-  return (
-    error.code === "UNKNOWN_AGENT" ||
-    error.code === "UNKNOWN_DECISION_AGENT" ||
-    error.code === "UNKNOWN_CHANNEL"
-  );
+function stateOf(
+  value: ReturnType<ActorRefFrom<GroupMachine>["getSnapshot"]>["value"],
+): GroupState {
+  if (typeof value === "string") return value;
+  return "analysing" in value ? "analysing" : "fanningOut";
 }

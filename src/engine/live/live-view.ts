@@ -1,6 +1,7 @@
-import type { CycleStatus } from "#domain/cycle.ts";
+import type { Cycle, CycleStatus } from "#domain/cycle.ts";
 import type { DecisionSignal } from "#domain/decision.ts";
 import type { DecimalString } from "#domain/decimal.ts";
+import { SkipReason } from "#domain/plan-step.ts";
 import type { StopReason, StrategyState } from "#domain/strategy.ts";
 import type { MemberWrite } from "#ports/store.ts";
 import type { LiveStrategy } from "./live-store.ts";
@@ -12,6 +13,8 @@ export interface CommittedChange {
   stopReason: StopReason | null;
   seq: number;
   cycle: CycleFigures | null;
+  /** What became of a decision to buy; null: there was none, or it failed for another reason. */
+  purchase: "ordered" | "too_small" | null;
 }
 
 interface CycleFigures {
@@ -32,10 +35,27 @@ export function changeOf({
   stopReason,
   strategyId,
 }: MemberWrite): CommittedChange {
-  return { strategyId, state, stopReason, seq, cycle: cycle === null ? null : figuresOf(cycle) };
+  return {
+    strategyId,
+    state,
+    stopReason,
+    seq,
+    cycle: cycle === null ? null : figuresOf(cycle),
+    purchase: cycle === null ? null : purchaseOf(cycle),
+  };
 }
 
-function figuresOf(cycle: NonNullable<MemberWrite["cycle"]>): CycleFigures {
+const TOO_SMALL = [SkipReason.minNotional, SkipReason.minQuantity, SkipReason.quantityStep];
+
+/** The reasons of orders that were not made are kept in the cycle's rationale only. */
+function purchaseOf({ decision, instructions, rationale }: Cycle): CommittedChange["purchase"] {
+  const signal = decision?.signal;
+  if (signal !== "BUY" && signal !== "LONG" && signal !== "SHORT") return null;
+  if (instructions.length > 0) return "ordered";
+  return TOO_SMALL.some((reason) => rationale.includes(reason)) ? "too_small" : null;
+}
+
+function figuresOf(cycle: Cycle): CycleFigures {
   const { cash, realizedPnl, totalValue, unrealizedPnl } = cycle.view;
   return {
     cycleIndex: cycle.cycleIndex,

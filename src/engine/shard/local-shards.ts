@@ -1,15 +1,14 @@
-import { FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
+import { DomainError, FencedError, InvariantError, errorMessage } from "#domain/errors.ts";
 import { readReports } from "#domain/order-report.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
 import type { ShardDependencies, ShardPorts } from "#engine/dependencies.ts";
-import type { Resident } from "#engine/strategy/resident.ts";
+import { strategyLogic, type Resident } from "#engine/strategy/resident.ts";
 import { ShardHost } from "./shard-host.ts";
 import type { Restored, ShardListener, ShardOutcome, ShardRunner } from "./shard-runner.ts";
 import { OrderDesk } from "#engine/orders/order-desk.ts";
 import { machineWithEffects } from "#engine/strategy/effects.ts";
 import { storedMachines } from "#machines/registry.ts";
-import { RestartBudget } from "#engine/group/restart-budget.ts";
 import type { TickInputs } from "#engine/group/tick-inputs.ts";
 
 /** The shards whose actors live in this thread. */
@@ -25,8 +24,7 @@ export class LocalShards implements ShardRunner {
       ...ports,
       ...listener,
       orders,
-      logic: { machine: machineWithEffects({ ...ports, orders }), stored },
-      supervision: new RestartBudget(),
+      logic: strategyLogic(machineWithEffects({ ...ports, orders }), stored),
     };
     this.#inputs = inputs;
   }
@@ -56,10 +54,26 @@ export class LocalShards implements ShardRunner {
     return sum;
   }
 
+  evict(shardId: string): void {
+    this.#shards.get(shardId)?.evict();
+  }
+
   async work(claim: Claim): Promise<ShardOutcome> {
-    const { store } = this.#dependencies;
-    const head = await store.shardHead(claim.key);
+    const head = await this.#dependencies.store.shardHead(claim.key);
     if (head === null) return this.#dismiss(claim);
+    try {
+      return await this.#workOn(head, claim);
+    } catch (error) {
+      if (!claim.signal.aborted && isOwnFailure(error)) {
+        const { definitionId, id: shardId } = head;
+        const failure = { definitionId, shardId, error: errorMessage(error) };
+        this.#dependencies.supervisor.shardFailed(failure);
+      }
+      throw error;
+    }
+  }
+
+  async #workOn(head: ShardHead, claim: Claim): Promise<ShardOutcome> {
     const shard = this.#shard(head);
     await shard.synchronise(head);
     switch (textOf(claim, "kind")) {
@@ -169,6 +183,12 @@ export class LocalShards implements ShardRunner {
   #warn(shard: ShardHost, error: unknown, message: string): void {
     this.#dependencies.logger.warn({ shardId: shard.id, error: errorMessage(error) }, message);
   }
+}
+
+/** Neither another node's claim, nor a shutdown, nor something away that all shards need. */
+function isOwnFailure(error: unknown): boolean {
+  const { code } = error instanceof DomainError ? error : { code: null };
+  return code !== "FENCED" && code !== "SHUTTING_DOWN" && code !== "PORT_UNAVAILABLE";
 }
 
 function textOf(claim: Claim, field: string): string {

@@ -337,24 +337,22 @@ export class ShardHost {
     if (phases.length > 0) this.#dependencies.phases(phases);
   }
 
-  /** Actors that failed: a fresh one takes the place of each, standing at the last commit. */
+  /** Actors that failed: a fresh one takes the place of each at the last commit, and its group hears. */
   #restartFailed(turns: Turns): void {
     for (const turn of turns.failed) this.#restart(turn);
   }
 
   #restart(turn: StrategyTurn): void {
-    const { logger, supervision, timer } = this.#dependencies;
+    const { logger, supervisor } = this.#dependencies;
     const { cycle, resident, strategyId } = turn;
-    const error = resident.failure;
-    logger.error({ strategyId, error: errorMessage(error) }, "strategy actor failed, restored");
+    const { failure } = resident;
+    const error = errorMessage(failure);
+    logger.error({ strategyId, error }, "strategy actor failed, restored");
     resident.revive();
-    if (!supervision.spend(strategyId, timer.elapsed())) {
-      turn.fail(`its actor failed too often: ${errorMessage(error)}`);
-    } else if (cycle === null || cycle.cause === "stop") {
-      turn.fail(`its actor failed: ${errorMessage(error)}`);
-    } else {
-      turn.record(failCycle(cycle, toCycleError(error)));
-    }
+    if (cycle === null || cycle.cause === "stop") turn.fail(`its actor failed: ${error}`);
+    else turn.record(failCycle(cycle, toCycleError(failure)));
+    const { definitionId, id: shardId } = this;
+    supervisor.strategyFailed({ definitionId, shardId, strategyId, error });
   }
 
   /** Nothing was handed to the journal: every actor stands at its last commit again. */
@@ -415,6 +413,8 @@ function reconcile(resident: Resident, turns: Turns): void {
   const { desiredStatus, state, stopRequest } = resident.member;
   if (desiredStatus === "running") {
     turns.begin(resident).offer({ type: "RESUME" });
+  } else if (stopRequest?.cause === "error" && state !== "stopped") {
+    turns.begin(resident).fail(stopRequest.reason);
   } else if (stopRequest !== null && state !== "stopped") {
     const turn = turns.begin(resident);
     turn.offer({ type: "STOP", ...stopRequest, turn });

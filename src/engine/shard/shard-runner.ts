@@ -1,6 +1,7 @@
 import type { CommittedChange } from "#engine/live/live-view.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { Claim } from "#ports/work-queue.ts";
+import type { Supervisor } from "#engine/group/supervisor.ts";
 
 /** What became of one message to a shard. */
 export type ShardOutcome =
@@ -25,6 +26,8 @@ export interface ShardRunner {
   cancel(heads: readonly ShardHead[], reason: string): Promise<void>;
   /** The version of a shard this node read or last wrote; −1 when it holds nothing of it. */
   versionOf(shardId: string): number;
+  /** Forgets its actors; its next message restores them from their last commit, here or elsewhere. */
+  evict(shardId: string): void;
   close(): Promise<void>;
 }
 
@@ -48,4 +51,5 @@ export type OnPhases = (phases: readonly PhaseUnderWay[]) => void;
 export interface ShardListener {
   committed: OnShardCommit;
   phases: OnPhases;
+  supervisor: Supervisor;
 }

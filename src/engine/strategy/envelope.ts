@@ -17,8 +17,9 @@ export function seal(
   snapshot: StrategySnapshot,
   { version }: Pick<StoredMachine, "version"> = storedMachines.strategy,
 ): SnapshotEnvelope {
-  const { value } = snapshot;
-  const text = JSON.stringify(strategyMachine.getPersistedSnapshot(snapshot));
+  const { context, status, value } = snapshot;
+  // What `getPersistedSnapshot` gives, which copies the whole context to find actors there are none of.
+  const text = JSON.stringify({ status, value, historyValue: {}, context, children: {} });
   return { machine: MACHINE, version, value, hash: digest(version, value, text), snapshot: text };
 }
 

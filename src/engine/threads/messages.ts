@@ -1,6 +1,7 @@
 import { DomainError, FencedError, errorMessage, type ErrorCode } from "#domain/errors.ts";
 import type { ShardHead } from "#ports/store.ts";
 import type { ClaimTicket, Message } from "#ports/work-queue.ts";
+import type { ShardFailure, StrategyFailure } from "#engine/group/supervisor.ts";
 import type {
   OnShardCommit,
   PhaseUnderWay,
@@ -19,6 +20,7 @@ export type ToThread =
   | { type: "cancel"; call: number; heads: readonly ShardHead[]; reason: string }
   /** Answers `send`. */
   | { type: "sent"; ask: number; error: PlainError | null }
+  | { type: "evict"; shardId: string }
   | { type: "close" };
 
 export type FromThread =
@@ -26,6 +28,8 @@ export type FromThread =
   | { type: "failed"; call: number; error: PlainError }
   | { type: "yielded"; call: number }
   | { type: "committed"; commit: Parameters<OnShardCommit>[0] }
+  | { type: "strategyFailed"; failure: StrategyFailure }
+  | { type: "shardFailed"; failure: ShardFailure }
   | { type: "phases"; phases: readonly PhaseUnderWay[] }
   /** Messages for shards, to be stored by the engine's own queue. */
   | { type: "send"; ask: number; messages: readonly Message[] }

@@ -40,6 +40,10 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
   const shards = new LocalShards(dependencies, new TickInputs(ports.store), {
     committed: (commit) => line.send({ type: "committed", commit }),
     phases: (phases) => line.send({ type: "phases", phases }),
+    supervisor: {
+      strategyFailed: (failure) => line.send({ type: "strategyFailed", failure }),
+      shardFailed: (failure) => line.send({ type: "shardFailed", failure }),
+    },
   });
   const claims = new Map<number, EntrustedClaim>();
 
@@ -77,6 +81,9 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
         break;
       case "sent":
         outbox.answered(message.ask, message.error);
+        break;
+      case "evict":
+        shards.evict(message.shardId);
         break;
       case "close":
         onClose();

@@ -66,6 +66,10 @@ export class ShardThread {
     );
   }
 
+  evict(shardId: string): void {
+    this.#line.send({ type: "evict", shardId });
+  }
+
   /** Asks it to end by itself, and ends it when `patience` is over. */
   async close(patience: () => Promise<void>): Promise<void> {
     this.#line.send({ type: "close" });
@@ -97,6 +101,12 @@ export class ShardThread {
         break;
       case "committed":
         this.#watcher.committed(message.commit);
+        break;
+      case "strategyFailed":
+        this.#watcher.supervisor.strategyFailed(message.failure);
+        break;
+      case "shardFailed":
+        this.#watcher.supervisor.shardFailed(message.failure);
         break;
       case "phases":
         this.#watcher.phases(message.phases);

@@ -45,6 +45,10 @@ export class ShardThreads implements ShardRunner {
     return this.#versions.get(shardId) ?? -1;
   }
 
+  evict(shardId: string): void {
+    this.#threads[this.#homeOf(shardId)]?.evict(shardId);
+  }
+
   async restore(heads: readonly ShardHead[]): Promise<Restored> {
     const parts = this.#partsOf(heads);
     const all = await Promise.all(parts.map((part, index) => this.#thread(index).restore(part)));
@@ -104,6 +108,7 @@ export class ShardThreads implements ShardRunner {
       logger,
       outbox,
       phases: listener.phases,
+      supervisor: listener.supervisor,
       committed: (commit) => {
         this.#versions.set(commit.shardId, commit.version);
         listener.committed(commit);

@@ -27,6 +27,7 @@ const updateStrategies = (first: number) => `
     stop_command_id = case when r.state = 'stopped' then null else s.stop_command_id end,
     stop_close_positions = case when r.state = 'stopped' then null else s.stop_close_positions end,
     stop_request_reason = case when r.state = 'stopped' then null else s.stop_request_reason end,
+    stop_request_cause = case when r.state = 'stopped' then null else s.stop_request_cause end,
     ${[
       "cycle_index",
       "last_execution_time",

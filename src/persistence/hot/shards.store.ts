@@ -1,8 +1,9 @@
 import type { SnapshotEnvelope } from "#domain/snapshot.ts";
+import { StopCause } from "#domain/strategy.ts";
 import type { EngineStore, Member, ShardHead, StoredActor } from "#ports/store.ts";
 import { raiseAlerts } from "#persistence/repositories/alerts.repository.ts";
 import type { Database } from "#persistence/database.ts";
-import { flag, json, number, oneOf, text, textOrNull } from "#persistence/rows.ts";
+import { flag, json, number, oneOf, oneOfOrNull, text, textOrNull } from "#persistence/rows.ts";
 import type { Row } from "#persistence/sql.ts";
 
 export type ShardStore = Pick<
@@ -16,7 +17,7 @@ export const stopForError = `
     status = 'stopped', state = 'stopped', desired_status = 'stopped',
     stop_reason = 'error', stop_reason_detail = $2,
     stop_command_id = null, stop_close_positions = null, stop_request_reason = null,
-    updated_at = now()
+    stop_request_cause = null, updated_at = now()
   where id = $1`;
 
 /** The columns `envelopeOf` reads, of `actor_snapshots` under the alias `a`. */
@@ -30,7 +31,7 @@ export const statements = {
   heads: `select ${headColumns} from shards order by definition_id, number`,
   members: `
     select id, desired_status, stop_command_id, stop_close_positions, stop_request_reason,
-      instance_params, params_version, state
+      stop_request_cause, instance_params, params_version, state
     from strategies where shard_id = $1 and archived_at is null order by created_at, id`,
   actors: `
     select a.strategy_id, a.seq, ${envelopeColumns} from actor_snapshots a
@@ -105,6 +106,7 @@ function memberOf(row: Row): Member {
             commandId,
             closePositions: flag(row, "stop_close_positions"),
             reason: text(row, "stop_request_reason"),
+            cause: oneOfOrNull(row, "stop_request_cause") ?? StopCause.request,
           },
     params: json(row, "instance_params"),
     paramsVersion: number(row, "params_version"),

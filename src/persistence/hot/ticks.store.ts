@@ -48,7 +48,7 @@ const tickColumns = `
   ${ms("t.previous_for")} as previous_for, t.status`;
 
 const scheduledDefinitions = `
-  select ${definitionColumns}, m.members, ${ms("m.since")} as since,
+  select ${definitionColumns}, d.paused_at is not null as is_paused, m.members, ${ms("m.since")} as since,
     ${ms("l.scheduled_for")} as last_scheduled_for
   from strategy_definitions d
   left join lateral (
@@ -62,7 +62,8 @@ const scheduledDefinitions = `
   order by d.name`;
 
 // The two unique keys decide, not a look before: of any number of proposers one gets the row. A tick
-// older than a known one is never proposed, for time does not run backwards in one definition.
+// older than a known one is never proposed, for time does not run backwards in one definition. The
+// share lock waits for a pause under way: once that is answered, nothing is proposed any more.
 const insertPending = `
   insert into ticks (id, definition_id, scheduled_for, previous_for, status)
   select $1::uuid, $2::uuid, $3::timestamptz, (
@@ -70,15 +71,18 @@ const insertPending = `
     where p.definition_id = $2::uuid and p.scheduled_for < $3::timestamptz
       and p.status in ('completed', 'timed_out')
   ), 'pending'
-  where not exists (
+  from strategy_definitions d
+  where d.id = $2::uuid and d.paused_at is null and not exists (
     select 1 from ticks n where n.definition_id = $2::uuid and n.scheduled_for > $3::timestamptz
   )
+  for share of d
   on conflict do nothing`;
 
 const insertSkipped = `
   insert into ticks (id, definition_id, scheduled_for, status, closed_at)
   select $1::uuid, $2::uuid, $3::timestamptz, 'skipped', now()
-  where exists (
+  from strategy_definitions d
+  where d.id = $2::uuid and d.paused_at is null and exists (
     select 1 from ticks o where o.definition_id = $2::uuid and o.status in ('pending', 'running')
   )
   on conflict do nothing`;
@@ -349,6 +353,7 @@ function scheduledOf(row: Row): ScheduledDefinition {
   return {
     definition: definitionOf(row),
     members: number(row, "members"),
+    isPaused: flag(row, "is_paused"),
     lastScheduledFor: numberOrNull(row, "last_scheduled_for"),
     since: numberOrNull(row, "since"),
   };

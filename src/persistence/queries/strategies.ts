@@ -1,4 +1,5 @@
 import type { DecimalString } from "#domain/decimal.ts";
+import type { JsonObject } from "#domain/json.ts";
 import type { DesiredStatus, StopReason, StrategyState } from "#domain/strategy.ts";
 import type { TradingMode } from "#domain/trading.ts";
 import type { RiskLevel, StrategyStatus } from "#entities/strategy.entity.ts";
@@ -54,6 +55,10 @@ export interface StrategyListItem {
   tags: string[];
   riskLevel: RiskLevel;
   createdAt: number;
+  params: JsonObject;
+  decisionAgent: string;
+  tradeChannel: string;
+  symbols: string[];
 }
 
 export type StrategySort = "created" | "return" | "name";
@@ -81,7 +86,8 @@ const listColumns = `
   ${plain("s.max_drawdown")} as max_drawdown, ${plain("s.peak_value")} as peak_value,
   s.total_trades, s.winning_trades, s.losing_trades, ${plain("s.win_rate")} as win_rate,
   s.cycle_index, ${ms("s.last_execution_time")} as last_execution_at, s.tags, s.risk_level,
-  ${ms("s.created_at")} as created_at`;
+  ${ms("s.created_at")} as created_at, s.instance_params, d.decision_agent_class, d.trade_channel,
+  d.trade_symbols`;
 
 const source = `
   from strategies s
@@ -212,6 +218,10 @@ function listItemOf(row: Row): StrategyListItem {
     tags: json(row, "tags"),
     riskLevel: oneOf(row, "risk_level"),
     createdAt: number(row, "created_at"),
+    params: json(row, "instance_params"),
+    decisionAgent: text(row, "decision_agent_class"),
+    tradeChannel: text(row, "trade_channel"),
+    symbols: json(row, "trade_symbols"),
   };
 }
 

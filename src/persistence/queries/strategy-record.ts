@@ -8,12 +8,8 @@ import type { StrategyListItem } from "./strategies.ts";
 
 /** Everything about one strategy. */
 export interface StrategyRecord extends StrategyListItem {
-  params: JsonObject;
   paramsVersion: number;
   metadata: JsonObject;
-  decisionAgent: string;
-  tradeChannel: string;
-  symbols: string[];
   periodMinutes: number;
   shardId: string;
   /** A stop asked for and not yet carried out. */

@@ -1,12 +1,14 @@
 import type { Definition } from "#domain/definition.ts";
 import { NotFoundError } from "#domain/errors.ts";
 import { definitionIdOf } from "#domain/ids.ts";
+import { now } from "#entities/columns.ts";
 import { DefinitionVersion } from "#entities/definition-version.entity.ts";
 import { StrategyDefinition } from "#entities/strategy-definition.entity.ts";
 import type { Database, OpenTransaction } from "#persistence/database.ts";
 import { byIndexOnly } from "#persistence/sql.ts";
 import { audit } from "./audit.repository.ts";
 import { columnsOf, definitionOfEntity } from "./definition-row.ts";
+import type { ControlOutcome } from "./strategy-controls.repository.ts";
 
 /** What code or an admin says about a definition; id and version are the store's business. */
 export type DefinitionContent = Omit<Definition, "id" | "version">;
@@ -71,6 +73,38 @@ export function setDefinitionActive(
       subjectType: "definition",
       subjectId: definitionId,
     });
+  });
+}
+
+export interface PauseRequest {
+  definitionId: string;
+  paused: boolean;
+  actor: string;
+}
+
+/**
+ * Has a definition propose no more ticks, or go on. Durable once it returns, and no tick is proposed
+ * after a pause, by any node; one under way ends.
+ * @throws NotFoundError DEFINITION_NOT_FOUND
+ */
+export function setDefinitionPaused(
+  database: Database,
+  { definitionId, paused, actor }: PauseRequest,
+): Promise<ControlOutcome> {
+  return database.transactional(async (transaction) => {
+    await transaction.rows(statements.lockDefinition, [definitionId]);
+    const entity = await transaction.em.findOne(StrategyDefinition, definitionId);
+    if (entity === null) throw unknownDefinition(definitionId);
+    const isPaused = entity.pausedAt !== null && entity.pausedAt !== undefined;
+    if (isPaused === paused) return "unchanged";
+    entity.pausedAt = paused ? now() : null;
+    audit(transaction, {
+      actor,
+      action: paused ? "definition.pause" : "definition.resume",
+      subjectType: "definition",
+      subjectId: definitionId,
+    });
+    return "requested";
   });
 }
 

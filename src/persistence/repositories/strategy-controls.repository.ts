@@ -1,10 +1,11 @@
 import { DomainError, NotFoundError } from "#domain/errors.ts";
 import type { JsonObject } from "#domain/json.ts";
+import type { StopCause } from "#domain/strategy.ts";
 import { now } from "#entities/columns.ts";
 import { StrategyParamVersion } from "#entities/strategy-param-version.entity.ts";
 import { type RiskLevel, Strategy } from "#entities/strategy.entity.ts";
 import { noFailpoints, type OnFailpoint } from "#ports/failpoints.ts";
-import type { WorkQueue } from "#ports/work-queue.ts";
+import type { Outbox } from "#ports/work-queue.ts";
 import type { Database, OpenTransaction } from "#persistence/database.ts";
 import { byIndexOnly } from "#persistence/sql.ts";
 import { audit } from "./audit.repository.ts";
@@ -29,6 +30,7 @@ export interface StopStrategy {
   closePositions: boolean;
   reason: string;
   actor: string;
+  cause?: StopCause;
 }
 
 export interface ResumeStrategy {
@@ -40,7 +42,7 @@ export interface ResumeStrategy {
 /** What a request is stored with. */
 export interface ControlDependencies {
   database: Database;
-  queue: WorkQueue;
+  queue: Outbox;
   failpoint?: OnFailpoint;
 }
 
@@ -102,7 +104,7 @@ export async function requestStop(
   { database, queue, failpoint = noFailpoints }: ControlDependencies,
   request: StopStrategy,
 ): Promise<ControlOutcome> {
-  const { strategyId, commandId, closePositions, reason, actor } = request;
+  const { strategyId, commandId, closePositions, reason, actor, cause = "request" } = request;
   failpoint("control.before-request");
   const outcome = await database.transactional(async (transaction): Promise<ControlOutcome> => {
     const strategy = await lockStrategy(transaction, strategyId);
@@ -110,10 +112,13 @@ export async function requestStop(
     // Stopped and to be resumed is not stopped: the newer wish counts.
     const isStopped = state === "stopped" && desiredStatus === "stopped";
     if (isStopped || stopCommandId === commandId) return "unchanged";
+    // It is to stop already: whoever asked first is carried out as asked.
+    if (cause === "error" && desiredStatus === "stopped") return "unchanged";
     strategy.desiredStatus = "stopped";
     strategy.stopCommandId = commandId;
     strategy.stopClosePositions = closePositions;
     strategy.stopRequestReason = reason;
+    strategy.stopRequestCause = cause;
     await transaction.em.flush();
     failpoint("control.in-request.wish-written");
     await sendCommand(transaction, queue, { strategy, commandId });
@@ -147,6 +152,7 @@ export async function requestResume(
     strategy.stopCommandId = null;
     strategy.stopClosePositions = null;
     strategy.stopRequestReason = null;
+    strategy.stopRequestCause = null;
     await transaction.em.flush();
     failpoint("control.in-request.wish-written");
     await sendCommand(transaction, queue, { strategy, commandId });
@@ -193,7 +199,7 @@ async function lockStrategy(transaction: OpenTransaction, strategyId: string): P
 
 async function sendCommand(
   { transaction }: OpenTransaction,
-  queue: WorkQueue,
+  queue: Outbox,
   { strategy, commandId }: { strategy: Strategy; commandId: string },
 ): Promise<void> {
   const body = { kind: "command", strategyId: strategy.id, commandId };

@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
 
 const NAME = "bitcoin-daily.csv";
 const BUNDLED = fileURLToPath(new URL(`../../../data/candles/${NAME}`, import.meta.url));
 /** Bars before the first tick. */
-const WARM_UP = 200;
+const WARM_UP = TECHNICAL_BARS;
 
 export interface Replays extends AsyncDisposable {
   /** The bundled daily bars, cut off so that they give `ticks` ticks to each daily definition. */

@@ -5,8 +5,8 @@ import { agentContext } from "#support/agent-context.ts";
 import { candlesOf, trend } from "#support/candles.ts";
 
 const BTC = "BTC/USDT";
-const rising = candlesOf(trend(250, 0.004));
-const falling = candlesOf(trend(250, -0.004));
+const rising = candlesOf(trend(450, 0.004));
+const falling = candlesOf(trend(450, -0.004));
 
 test("a rising market is healthy, a falling one is not", async () => {
   const up = await regimeFilterAgent.run(agentContext({ [BTC]: rising }));
@@ -42,7 +42,7 @@ test("with too few bars it is unavailable and says how many it needs and has", a
   const run = regimeFilterAgent.run(agentContext({ [BTC]: rising.slice(0, 3) }));
   await expect(run).rejects.toMatchObject({
     name: "SourceUnavailable",
-    message: "needs 200 bars of BTC/USDT, has 3",
+    message: "needs 416 bars of BTC/USDT, has 3",
   });
 });
 

@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 import { momentumReadingSchema } from "#decisions/momentum-inputs.ts";
 import { taMomentumAgent } from "#agents/ta-momentum.ts";
 import { atr } from "#tools/indicators.ts";
+import { TECHNICAL_BARS } from "#tools/technical-reading.ts";
 import { agentContext } from "#support/agent-context.ts";
 import { candlesOf, trend } from "#support/candles.ts";
 
 const [BTC, ETH] = ["BTC/USDT", "ETH/USDT"];
-const rising = candlesOf(trend(250, 0.004));
-const falling = candlesOf(Array.from({ length: 250 }, (_, index) => 200 - 0.0015 * index ** 2));
-const flat = candlesOf(Array(250).fill(9));
+const rising = candlesOf(trend(450, 0.004));
+const falling = candlesOf(Array.from({ length: 450 }, (_, index) => 200 - 0.0008 * index ** 2));
+const flat = candlesOf(Array(450).fill(9));
 
 test("a rising market is a long at the last close with the ATR of its bars", async () => {
   const { signal, score, data } = await taMomentumAgent.run(agentContext({ [BTC]: rising }));
@@ -19,7 +20,7 @@ test("a rising market is a long at the last close with the ATR of its bars", asy
     symbol: BTC,
     signal: "LONG",
     entry_price: rising.at(-1)?.close,
-    atr: atr(rising, 14).at(-1),
+    atr: atr(rising.slice(-TECHNICAL_BARS), 14).at(-1),
     stop_loss_distance_atr: 2,
   });
 });
@@ -50,14 +51,14 @@ test("a symbol with too few bars is left out and said so", async () => {
   const context = agentContext({ [BTC]: rising, [ETH]: rising.slice(-20) });
   const { reasoning, data } = await taMomentumAgent.run(context);
   expect(Object.keys(momentumReadingSchema.parse(data).assets)).toEqual([BTC]);
-  expect(reasoning).toContain("needs 200 bars of ETH/USDT, has 20");
+  expect(reasoning).toContain("needs 416 bars of ETH/USDT, has 20");
 });
 
 test("without enough bars of any symbol it is unavailable", async () => {
   const run = taMomentumAgent.run(agentContext({ [BTC]: [], [ETH]: rising.slice(-20) }));
   await expect(run).rejects.toMatchObject({
     name: "SourceUnavailable",
-    message: "needs 200 bars of BTC/USDT, has 0; needs 200 bars of ETH/USDT, has 20",
+    message: "needs 416 bars of BTC/USDT, has 0; needs 416 bars of ETH/USDT, has 20",
   });
 });
 

@@ -8,7 +8,7 @@ test("a stop loss is told before the decision that held", () => {
   const row = cycle({ note: STOP }, { signal: "HOLD", rationale: HELD });
   expect(whatHappened(row)).toBe("stop loss");
   expect(whyItHappened(row)).toBe(`${STOP}; ${HELD}`);
-  expect(ordersOf(row)).toBe("SELL 0.1 at 33,000.00 filled");
+  expect(ordersOf(row)).toBe("SELL 0.1 at 33,000 filled");
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LiveStore, type LiveStrategy } from "#engine/live/live-store.ts";
 import { createEngineMonitor } from "#services/engine-monitor.ts";
-import { age, instant, money, percent, plural, returnOf } from "../../../src/cli/format.ts";
+import { age, instant, money, percent, price, plural, returnOf } from "../../../src/cli/format.ts";
 import { grid, type Column } from "../../../src/cli/grid.ts";
 import { overviewOf } from "../../../src/cli/overview.ts";
 import { tableView } from "../../../src/cli/table-view.ts";
@@ -37,6 +37,12 @@ describe("the living table", () => {
     }
   });
 
+  test("notices stand in one line below the totals", () => {
+    const overview = overviewOf(monitorOf(["a"]), names, 10);
+    const text = view({ ...overview, notices: ["one waits", "two waits"] });
+    expect(text.split("\n")).toContain("one waits; two waits");
+  });
+
   test("it says when the replay is finished, and warns of power cuts", () => {
     const text = view(overviewOf(monitorOf(["a"], {}, true), names, 10));
     expect(text).toContain("all recorded candles are played");
@@ -45,6 +51,18 @@ describe("the living table", () => {
 });
 
 describe("the monitor", () => {
+  test("templates in use that wait for their bars are said, others are not", () => {
+    const template = { id: "d", name: "quick", periodMinutes: 10, symbols: ["BTC/USDT"] };
+    const unused = { ...template, id: "e" };
+    const daily = { ...template, periodMinutes: 1_440 };
+    const monitor = monitorOf(["a"]);
+    expect(monitor.notices([template, unused, daily])).toEqual([
+      "quick ticks every 10 min and its bars come every 1 d: it waits for each and decides once per bar",
+    ]);
+    expect(monitor.dataFit(template)).toEqual({ barMinutes: 1_440, waitsForBars: true });
+    expect(monitor.dataFit(daily)).toEqual({ barMinutes: 1_440, waitsForBars: false });
+  });
+
   test("what a start restores is counted, but not as work of this node", () => {
     const live = new LiveStore();
     const monitor = monitorOver(live);
@@ -88,6 +106,11 @@ describe("a grid", () => {
 test("numbers are written for people", () => {
   expect(money("1234567.891")).toBe("1,234,567.89");
   expect(money("-0.004")).toBe("0.00");
+  expect(["43210.5", "1234567.891", "0.0000119"].map(price)).toEqual([
+    "43,210.5",
+    "1,234,567.89",
+    "0.0000119",
+  ]);
   expect([0.01234, -0.00001, null].map(percent)).toEqual(["+1.23 %", "0.00 %", "-"]);
   expect(returnOf("11000", "1000")).toBe(0.1);
   expect(returnOf("0", "0")).toBeNull();
@@ -124,8 +147,13 @@ function monitorOver(live: LiveStore, finished = false) {
     sleepUntil: () => Promise.resolve(),
     observe: () => undefined,
   };
-  const feed = { name: "replay", range: { from: 0, to: 2_000 } };
-  return createEngineMonitor({ live, clock, feed, elapsed: () => 0 });
+  const feed = {
+    name: "replay",
+    range: { from: 0, to: 2_000 },
+    symbols: ["BTC/USDT"],
+    stepMs: () => 86_400_000,
+  };
+  return createEngineMonitor({ live, clock, feed, groups: () => [], elapsed: () => 0 });
 }
 
 function strategy(strategyId: string, totalValue: string, cycleIndex: number): LiveStrategy {

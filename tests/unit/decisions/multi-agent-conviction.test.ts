@@ -49,6 +49,14 @@ describe("multi-agent conviction", () => {
     expect(decision.items[0]?.quantity).toBe("0.0001");
   });
 
+  test("holds while nobody has any confidence, whatever the threshold", () => {
+    const still = { ...reading("ta", 0), confidence: 0 };
+    const state = stateOf({ bullish: 12 });
+    const decision = decide({ analysis: analysisOf(still), state });
+    expect(decision).toMatchObject({ signal: "HOLD", items: [], state });
+    expect(decision.rationale).toContain("no agent has any confidence in its reading");
+  });
+
   test("sells a fraction of the holding when the conviction is between the thresholds", () => {
     // 47.5 is halfway: a quarter of the holding
     const decision = decide({ analysis: unanimous(-5), portfolio: INVESTED });

@@ -77,6 +77,19 @@ describe("signal generator", () => {
     expect(generateSignal(panic).size).toBe(generateSignal(calm).size);
   });
 
+  test("a streak counts as acceleration also where its multiplier is 1", () => {
+    const params = {
+      ...DEFAULTS,
+      acceleration_multiplier_min: 1,
+      acceleration_multiplier_max: 1,
+    };
+    const plain = generateSignal({ ...toInput(emptyCase(60)), params });
+    const streak = generateSignal({ ...toInput(emptyCase(60)), params, bullishCount: 200 });
+    expect(plain).toMatchObject({ accelerated: false, reasons: [expect.anything()] });
+    expect(streak).toMatchObject({ accelerated: true, size: plain.size, multiplier: 1 });
+    expect(streak.reasons).toHaveLength(2);
+  });
+
   test("a fear breaker of 0 never trips", () => {
     const params = { ...DEFAULTS, fg_circuit_breaker_threshold: 0 };
     const result = generateSignal({ ...toInput(emptyCase(80)), fearGreed: 0, params });

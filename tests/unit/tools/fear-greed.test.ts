@@ -21,6 +21,12 @@ test("a price that does not move is exactly in the middle", () => {
   expect(deriveFearGreed(candlesOf(Array(91).fill(5)))).toMatchObject({ value: 50 });
 });
 
+test("so is one that moved once and then stood still", () => {
+  const closes = [...Array(60).fill(5), ...Array(31).fill(5.1)];
+  const still = candlesOf(closes).map((bar) => ({ ...bar, high: bar.close, low: bar.close }));
+  expect(deriveFearGreed(still)).toMatchObject({ value: 50, momentum: 50, drawdown: 50 });
+});
+
 test("a calm climb is greed, a wild fall is fear", () => {
   const climb = deriveFearGreed(candlesOf([...CALM, ...trend(30, 0.005, 0.001)]));
   const fall = CALM.map((close, index) => (index < 70 ? close : close * 0.96 ** (index - 69)));

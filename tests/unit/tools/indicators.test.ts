@@ -68,6 +68,31 @@ test("the RSI turns from 50 with the first move after a flat start", () => {
   expect(rsi([...flat, 8], 14).at(-2)).toBe(50);
 });
 
+test("an RSI of one bar has a value from the second on", () => {
+  expect(rsi([5, 6, 6, 4], 1)).toEqual([100, 50, 0]);
+  expect(rsi([5], 1)).toEqual([]);
+});
+
+test("every indicator of a period of one has a value for every bar it can have one for", () => {
+  const bars = [5, 6, 6, 4].map((close) => ({ high: close + 1, low: close - 1, close }));
+  expect(atr(bars, 1)).toEqual([2, 2, 2, 3]);
+  expect(sma([5, 6, 4], 1)).toEqual([5, 6, 4]);
+  expect(ema([5, 6, 4], 1)).toEqual([5, 6, 4]);
+  expect(bollinger([5, 6], 1, 2).map(({ middle }) => middle)).toEqual([5, 6]);
+  expect(macd([5, 6, 4], { short: 1, long: 1, signal: 1 }).map((one) => one.macd)).toEqual([
+    0, 0, 0,
+  ]);
+});
+
+test("what is left of a move of long ago is neither strength nor range", () => {
+  const closes = [7, 8, ...Array(399).fill(8)];
+  const bars = closes.map((close) => ({ high: close, low: close, close }));
+  expect(rsi(closes, 14).at(-1)).toBe(50);
+  expect(atr(bars, 14).at(-1)).toBe(0);
+  expect(rsi(closes.slice(0, 100), 14).at(-1)).toBe(100);
+  expect(atr(bars.slice(0, 100), 14).at(-1)).toBeGreaterThan(0);
+});
+
 test("indicators that are not warm yet have no value", () => {
   expect(rsi(range(14), 14)).toEqual([]);
   expect(sma(range(4), 5)).toEqual([]);

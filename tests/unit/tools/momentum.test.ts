@@ -7,7 +7,7 @@ const LONG: TechnicalReading = {
   ema20: 106,
   ema50: 103,
   ema60: 102,
-  ema200: 100,
+  sma200: 100,
   rsi14: 75,
   macd: 2,
   macdSignal: 1.5,
@@ -46,7 +46,7 @@ test("the mirror makes a short", () => {
 });
 
 test.each([
-  ["price on its EMA 200", { close: 100 }],
+  ["price on its SMA 200", { close: 100 }],
   ["EMA 20 on EMA 60", { ema20: 102 }],
   ["MACD on its signal", { macdHistogram: 0 }],
 ])("%s is no long", (_what, change) => {

@@ -2,12 +2,12 @@ import { expect, test } from "vitest";
 import { classOf, readRegime, REGIME_BARS } from "#tools/regime.ts";
 import { candlesOf, trend } from "#support/candles.ts";
 
-const rising = candlesOf(trend(260, 0.003));
-const falling = candlesOf(trend(260, -0.003));
+const rising = candlesOf(trend(450, 0.003));
+const falling = candlesOf(trend(450, -0.003));
 
-test("with fewer than 200 bars there is no regime", () => {
-  expect(REGIME_BARS).toBe(200);
-  expect(readRegime(candlesOf(trend(199, 0)), {})).toBeNull();
+test("with fewer than 416 bars there is no regime", () => {
+  expect(REGIME_BARS).toBe(416);
+  expect(readRegime(candlesOf(trend(415, 0)), {})).toBeNull();
 });
 
 test("a rising market is healthy, a falling one dangerous", () => {
@@ -16,13 +16,13 @@ test("a rising market is healthy, a falling one dangerous", () => {
 });
 
 test("a market that does not move is neutral", () => {
-  const regime = readRegime(candlesOf(Array(200).fill(9)), {});
+  const regime = readRegime(candlesOf(Array(450).fill(9)), {});
   expect(regime).toMatchObject({ score: 50, classification: "NEUTRAL" });
 });
 
 test("sudden volatility makes the market less healthy", () => {
-  const wild = trend(260, 0.003).map((close, i) =>
-    i < 245 ? close : close * (i % 2 ? 1.05 : 0.97),
+  const wild = trend(450, 0.003).map((close, i) =>
+    i < 435 ? close : close * (i % 2 ? 1.05 : 0.97),
   );
   const score = (regime: ReturnType<typeof readRegime>) => regime?.components["volatility"] ?? NaN;
   expect(score(readRegime(candlesOf(wild), {}))).toBeLessThan(score(readRegime(rising, {})));
@@ -57,7 +57,7 @@ test.each([
 });
 
 test("every component lies within -1 and 1 and the score within 0 and 100", () => {
-  for (const candles of [rising, falling, candlesOf(trend(300, 0.02, 0.5))]) {
+  for (const candles of [rising, falling, candlesOf(trend(450, 0.02, 0.5))]) {
     const regime = readRegime(candles, { fearGreed: 5, fundingRate: 0.01 });
     for (const value of Object.values(regime?.components ?? {})) {
       expect(Math.abs(value)).toBeLessThanOrEqual(1);
