@@ -18,10 +18,12 @@ import { systemTimer } from "#adapters/system-timer.ts";
 import { createAgentRegistry, type AgentRegistry } from "#agents/registry.ts";
 import type { Config } from "#config/config.ts";
 import { createDecisionRegistry, type DecisionRegistry } from "#decisions/registry.ts";
+import { errorDetail } from "#domain/error-detail.ts";
 import { errorMessage, InvalidInputError, InvariantError } from "#domain/errors.ts";
 import { newsEveryMs, timeframeMs } from "#domain/timeframe.ts";
 import { Engine } from "#engine/engine.ts";
 import { DEFAULT_SETTINGS, type EngineSettings } from "#engine/dependencies.ts";
+import { createAlertLog, loggedJournal, loggedStore } from "#engine/event-log.ts";
 import { openDatabase, type Database } from "#persistence/database.ts";
 import { OutageWatch } from "#persistence/database-watch.ts";
 import { createEngineStore } from "#persistence/engine-store.ts";
@@ -148,11 +150,12 @@ export async function openTroupe(options: OpenOptions): Promise<Troupe> {
   try {
     const engineStore = createEngineStore(store.database, store.queue, store.failpoint);
     const clock = await openClock(config, feed, engineStore);
+    const tell = createAlertLog({ logger, timer: systemTimer });
     const engine = new Engine({
       clock,
       timer: systemTimer,
-      store: engineStore,
-      journal: createJournal(store.database, store.failpoint),
+      store: loggedStore(engineStore, tell, { clock, logger }),
+      journal: loggedJournal(createJournal(store.database, store.failpoint), tell),
       queue: store.queue,
       ...registriesOf(options),
       observe: (request) => observeMarket({ feed, ...request }),
@@ -230,7 +233,14 @@ function registriesOf({ registries = {} }: OpenOptions): Registries {
 }
 
 export function createLogger(config: Config, destination?: string): Logger {
-  const options = { level: config.logLevel, redact: ["*.password", "*.apiKey", "*.secret"] };
+  const options = {
+    level: config.logLevel,
+    redact: ["*.password", "*.apiKey", "*.secret"],
+    // An error has no fields that JSON shows.
+    serializers: {
+      error: (error: unknown) => (error instanceof Error ? errorDetail(error) : error),
+    },
+  };
   if (destination === undefined) return pino(options);
   assertWritable(destination);
   return pino(options, pino.destination({ dest: destination, sync: false }));

@@ -20,6 +20,7 @@ export async function* changes({
 }: Subscription): AsyncGenerator<TrackedEnvelope<Change[]>, void> {
   const { strategyIds, lastEventId } = input;
   const feed = ctx.changes;
+  using _subscription = ctx.connection.subscription();
   try {
     // No request ends before it was asked to: without a signal there is nobody to end it.
     const request = {
@@ -35,7 +36,7 @@ export async function* changes({
         `${feed.id}.${last.revision}`,
         batch.map(({ strategy }) => strategy),
       );
-      await ctx.drained();
+      await ctx.connection.drained();
     }
   } catch (error) {
     throw toTransportError(error, ctx.requestId);

@@ -1,6 +1,11 @@
 import { TRPCError, type TRPC_ERROR_CODE_KEY } from "@trpc/server";
 import { z } from "zod";
 import { DomainError, type ErrorCode, type FieldError } from "#domain/errors.ts";
+import { fieldErrorsOf, fieldsInWords, firstFields } from "#domain/field-errors.ts";
+import { shortened } from "#domain/quote.ts";
+
+/** Nobody reads more than this of one message. */
+const MOST_MESSAGE = 2_000;
 
 /** The one place where a domain code gets its transport code; a code without one fails the type check. */
 const TRANSPORT_CODES: Readonly<Record<ErrorCode, TRPC_ERROR_CODE_KEY>> = {
@@ -54,7 +59,8 @@ export function toTransportError(error: unknown, requestId: string): TRPCError {
   const cause = error instanceof TRPCError ? error.cause : error;
   if (cause instanceof RequestFailure && error instanceof TRPCError) return error;
   if (cause instanceof DomainError && cause.code !== "INVARIANT") {
-    const failure = { domainCode: cause.code, fieldErrors: cause.fields, requestId };
+    const fieldErrors = firstFields(cause.fields);
+    const failure = { domainCode: cause.code, fieldErrors, requestId };
     return failed(TRANSPORT_CODES[cause.code], cause.message, new RequestFailure(failure, cause));
   }
   if (!(error instanceof TRPCError) || error.code === "INTERNAL_SERVER_ERROR") {
@@ -63,28 +69,15 @@ export function toTransportError(error: unknown, requestId: string): TRPCError {
     return failed("INTERNAL_SERVER_ERROR", message, new RequestFailure(failure, error));
   }
   if (cause instanceof z.core.$ZodError) {
-    const failure = {
-      domainCode: "INVALID_INPUT",
-      fieldErrors: fieldsOf(cause),
-      requestId,
-    } as const;
-    return failed(error.code, inWords(failure.fieldErrors), new RequestFailure(failure, cause));
+    const fields = fieldErrorsOf(cause, "input");
+    const fieldErrors = firstFields(fields);
+    const failure = { domainCode: "INVALID_INPUT", fieldErrors, requestId } as const;
+    return failed(error.code, fieldsInWords(fields), new RequestFailure(failure, cause));
   }
   const failure = { domainCode: null, fieldErrors: [], requestId };
   return failed(error.code, error.message, new RequestFailure(failure, error));
 }
 
 function failed(code: TRPC_ERROR_CODE_KEY, message: string, cause: RequestFailure): TRPCError {
-  return new TRPCError({ code, message, cause });
-}
-
-function fieldsOf(error: z.core.$ZodError): FieldError[] {
-  return error.issues.map(({ path, message }) => ({
-    field: path.map(String).join(".") || "input",
-    message,
-  }));
-}
-
-function inWords(fields: readonly FieldError[]): string {
-  return fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
+  return new TRPCError({ code, message: shortened(message, MOST_MESSAGE), cause });
 }

@@ -2,8 +2,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { applyWSSHandler } from "@trpc/server/adapters/ws";
-import { WebSocketServer, type WebSocket } from "ws";
+import { WebSocketServer } from "ws";
+import { errorDetail } from "#domain/error-detail.ts";
 import { DomainError } from "#domain/errors.ts";
+import { httpConnection, SocketConnection } from "./connection.ts";
 import { assertLoopback, refusal } from "./guard.ts";
 import { appRouter } from "./router.ts";
 import type { ApiDependencies } from "./trpc.ts";
@@ -11,9 +13,8 @@ import type { ApiDependencies } from "./trpc.ts";
 const BASE_PATH = "/trpc";
 /** Far above any request of ours: params and names. */
 const MAX_BODY_BYTES = 256 * 1024;
-/** What may wait in a socket before a subscription holds its breath. */
-const MAX_BUFFERED_BYTES = 1024 * 1024;
-const BUFFER_POLL_MS = 50;
+/** Calls of one HTTP request. */
+const MAX_BATCH = 50;
 /** How long clients may take to say goodbye. */
 const CLOSE_MS = 1_000;
 
@@ -36,10 +37,14 @@ export async function startApi(
     router: appRouter,
     basePath: `${BASE_PATH}/`,
     maxBodySize: MAX_BODY_BYTES,
-    createContext: () => ({ ...dependencies, drained: () => Promise.resolve() }),
+    maxBatchSize: MAX_BATCH,
+    createContext: () => ({ ...dependencies, connection: httpConnection }),
   });
   const server = createServer((request, response) => {
-    void answer(request, response, { dependencies, procedures });
+    answer(request, response, { dependencies, procedures }).catch((error: unknown) => {
+      dependencies.logger.error({ url: request.url, error: errorDetail(error) }, "request failed");
+      response.destroy();
+    });
   });
   const sockets = acceptSockets(server, dependencies);
   await listen(server, host, port);
@@ -77,12 +82,17 @@ async function sendReadiness(
   response: ServerResponse,
   dependencies: ApiDependencies,
 ): Promise<void> {
-  const { phase } = dependencies.monitor;
-  const checks = await dependencies.services.health.checks();
+  const { monitor, services } = dependencies;
+  const { phase } = monitor;
+  const checks = await services.health.checks();
   const isReady = phase === "running" && checks.every(({ ok }) => ok);
+  const market = monitor.market();
+  // It answers and takes commands, so whoever asks need not go elsewhere; but no tick will come.
+  const standing = market.finished ? "finished" : "ready";
   send(response, isReady ? 200 : 503, {
-    status: isReady ? "ready" : "not ready",
+    status: isReady ? standing : "not ready",
     engine: phase,
+    market,
     checks,
   });
 }
@@ -125,15 +135,12 @@ function acceptSockets(server: Server, dependencies: ApiDependencies): Sockets {
     wss: socketServer,
     router: appRouter,
     keepAlive: { enabled: true },
-    createContext: ({ res }) => ({ ...dependencies, drained: () => drained(res) }),
+    createContext: ({ res }) => ({
+      ...dependencies,
+      connection: new SocketConnection(res, dependencies.logger),
+    }),
   });
   return { server: socketServer, announceClose: handler.broadcastReconnectNotification };
-}
-
-async function drained(socket: WebSocket): Promise<void> {
-  while (socket.readyState === socket.OPEN && socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-    await new Promise((resolve) => setTimeout(resolve, BUFFER_POLL_MS));
-  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Client } from "./client.ts";
+import { ordersOf, whatHappened, whyItHappened, type Cycle } from "./cycle-story.ts";
 import { instant, money, percent, price, shortId } from "./format.ts";
 import type { Cell, Column } from "./grid.ts";
 
@@ -7,7 +8,6 @@ type Items<Page extends (...given: never[]) => Promise<{ items: unknown[] }>> = 
 >["items"][number];
 
 type Strategy = Items<Client["strategies"]["list"]["query"]>;
-type Cycle = Items<Client["strategies"]["cycles"]["query"]>;
 type Trade = Items<Client["strategies"]["trades"]["query"]>;
 
 export const strategyColumns: readonly Column<Strategy>[] = [
@@ -32,10 +32,10 @@ export const cycleColumns: readonly Column<Cycle>[] = [
   { head: "#", cell: ({ cycleIndex }) => String(cycleIndex), align: "right" },
   { head: "ID", cell: ({ composeId }) => composeId },
   { head: "TIME", cell: ({ composeTime }) => instant(composeTime), dispensable: 3 },
-  { head: "SIGNAL", cell: signalOf },
+  { head: "WHAT", cell: whatOf },
   { head: "ORDERS", cell: ordersOf, dispensable: 1 },
   { head: "EQUITY", cell: ({ totalValue }) => money(totalValue), align: "right", dispensable: 2 },
-  { head: "WHY", cell: ({ rationale }) => firstLine(rationale), elastic: true },
+  { head: "WHY", cell: whyItHappened, elastic: true },
 ];
 
 export const tradeColumns: readonly Column<Trade>[] = [
@@ -73,20 +73,9 @@ function signed(fraction: string): Cell | string {
   return { text: percent(value), style: value > 0 ? "green" : "red" };
 }
 
-function signalOf({ cause, decision, status }: Cycle): Cell | string {
-  if (status === "failed") return { text: "failed", style: "red" };
-  return decision?.signal ?? cause;
-}
-
-function ordersOf({ instructions }: Cycle): string {
-  if (instructions.length === 0) return "-";
-  return instructions
-    .map(({ side, quantity, status }) => `${side} ${quantity} ${status}`)
-    .join(", ");
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1).join("");
+function whatOf(cycle: Cycle): Cell | string {
+  const text = whatHappened(cycle);
+  return text === "failed" ? { text, style: "red" } : text;
 }
 
 function moneyOrNone(amount: string | null): string {

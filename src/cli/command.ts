@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { paintFor } from "./format.ts";
 import { grid, type Column } from "./grid.ts";
+import { jsonText, withoutControls } from "./printable.ts";
 import { report } from "./problem.ts";
 
 /** How a command says what it has to say: for people, or as JSON for programs. */
@@ -41,7 +42,7 @@ function outputFor(json: boolean): Output {
   const width = out.isTTY ? { width: out.columns } : {};
   return {
     json,
-    result: (value, text) => console.log(json ? JSON.stringify(value, null, 2) : text()),
+    result: (value, text) => console.log(json ? jsonText(value, 2) : withoutControls(text())),
     table: (rows, columns) => grid(rows, columns, { ...width, paint: paintFor(out) }),
   };
 }

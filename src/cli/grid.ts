@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
 import type { Paint } from "./format.ts";
+import { printable } from "./printable.ts";
 
 export interface Cell {
   text: string;
@@ -85,11 +86,6 @@ function widthOf(text: string): number {
     .split("\n")
     .map((line) => Array.from(line.replaceAll(/\p{M}/gu, "").replaceAll(WIDE, "xx")).length);
   return Math.max(...widths);
-}
-
-/** Names come from users: nothing in them may steer the terminal. */
-export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, " ");
 }
 
 const NO_RULES = {

@@ -1,14 +1,20 @@
 import { DomainError } from "#domain/errors.ts";
 import { remoteProblem } from "./client.ts";
+import { jsonText, printableLines } from "./printable.ts";
 
 /** 0: done. 1: it did not work. 2: what was asked for is wrong. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 const WRONG_REQUEST: ReadonlySet<string> = new Set([
+  "BAD_REQUEST",
+  "CYCLE_NOT_FOUND",
+  "DEFINITION_NOT_FOUND",
   "INVALID_CONFIG",
   "INVALID_DATA_FILE",
   "INVALID_INPUT",
   "INVALID_PARAMS",
+  "PAYLOAD_TOO_LARGE",
+  "STRATEGY_NOT_FOUND",
 ]);
 
 export interface Problem {
@@ -20,7 +26,7 @@ export interface Problem {
 /** Prints the error to stderr, as JSON if asked for, and returns the exit code it stands for. */
 export function report(error: unknown, { json = false }: { json?: boolean } = {}): number {
   const problem = problemOf(error);
-  console.error(json ? JSON.stringify({ error: problem }) : inWords(problem));
+  console.error(json ? jsonText({ error: problem }, 0) : printableLines(inWords(problem)));
   return WRONG_REQUEST.has(problem.code) ? EXIT.usage : EXIT.failed;
 }
 

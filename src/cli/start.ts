@@ -6,8 +6,10 @@ import { assertLoopback } from "#api/guard.ts";
 import { startApi } from "#api/server.ts";
 import { readConfig, type Config } from "#config/config.ts";
 import type { RecoveryReport } from "#engine/engine.ts";
+import { logStops } from "#engine/event-log.ts";
 import { createChangeFeed } from "#services/change-feed.ts";
-import { createEngineMonitor } from "#services/engine-monitor.ts";
+import { createEngineMonitor, type EngineMonitor } from "#services/engine-monitor.ts";
+import type { Logger } from "#ports/logger.ts";
 import { createLogger, openTroupe, type OpenOptions } from "../troupe.ts";
 import {
   createJsonRenderer,
@@ -19,9 +21,12 @@ import { plural } from "./format.ts";
 import { liveUntilSignal } from "./lifetime.ts";
 import { createNames } from "./names.ts";
 import { overviewOf } from "./overview.ts";
+import { watchParent } from "./parent.ts";
 import { report } from "./problem.ts";
 import { seedWhenEmpty } from "./seed.ts";
 import { POWER_CUT } from "./table-view.ts";
+
+const END_LOOK_MS = 1_000;
 
 export interface StartOptions {
   /** Create the demo strategies in an empty database. */
@@ -74,9 +79,13 @@ async function launch(
   ending: AbortSignal,
 ): Promise<void> {
   const { config, demo, renderer, logFile, own } = stage;
+  renderer.note(`engine process ${process.pid}`);
   renderer.note(openingLine(config));
   if (logFile !== null) await makeFolder(config.dataDir);
   const logger = createLogger(quieted(stage), logFile ?? undefined);
+  logger.info({ pid: process.pid, ...placeOf(config) }, "engine starts");
+  resources.defer(() => logger.info({ pid: process.pid }, "engine stopped, nothing sold"));
+  resources.use(watchParent((parent) => orphaned(parent, renderer, logger)));
   const troupe = resources.use(
     await openTroupe({ config, logger, note: (line) => renderer.note(line), ...own }),
   );
@@ -93,7 +102,10 @@ async function launch(
     elapsed,
   });
   const changes = createChangeFeed(engine.live);
-  resources.defer(() => engine.stop("planned shutdown"));
+  resources.defer(async () => {
+    logger.info({ pid: process.pid }, "engine stops: a planned shutdown");
+    await engine.stop("planned shutdown");
+  });
   const api = resources.use(await startApi({ services, monitor, changes, logger }, config));
   resources.defer(() => monitor.stopping());
 
@@ -104,6 +116,9 @@ async function launch(
   if (ending.aborted) return;
   monitor.started(recovery);
   renderer.note(recoveryLine(recovery));
+  logger.info({ ...recovery, url: api.url }, `engine runs: ${recoveryLine(recovery)}`);
+  logStops(engine.live, logger);
+  resources.use(watchEnd(monitor, logger));
   renderer.note(`API at ${api.url}, readiness at ${api.url}/readyz`);
   const names = await createNames(services);
   const definitions = await services.definitions.list();
@@ -114,6 +129,7 @@ async function launch(
   renderer.show(source, {
     database: database.kind,
     url: api.url,
+    pid: process.pid,
     logFile: logFile === null ? "stdout" : relative(process.cwd(), logFile),
   });
 }
@@ -122,6 +138,30 @@ async function launch(
 function quieted({ config, json, logFile }: Stage): Config {
   const isChatty = config.logLevel === "debug" || config.logLevel === "info";
   return !json && logFile === null && isChatty ? { ...config, logLevel: "warn" } : config;
+}
+
+function placeOf({ databaseUrl, dataDir, replaySpeed }: Config) {
+  const database = databaseUrl === undefined ? dataDir : new URL(databaseUrl).host;
+  return { database, replaySpeed: replaySpeed ?? "max" };
+}
+
+function orphaned(parent: number, renderer: Renderer, logger: Logger): void {
+  const { pid } = process;
+  const message = `process ${parent}, which started the engine, has ended; the engine goes on as process ${pid} (stop it with: kill ${pid})`;
+  renderer.note(message);
+  logger.warn({ parent, pid }, message);
+}
+
+/** Once, when the last recorded candle is played. */
+function watchEnd(monitor: EngineMonitor, logger: Logger): Disposable {
+  const timer = setInterval(() => {
+    const { finished, to } = monitor.market();
+    if (!finished) return;
+    clearInterval(timer);
+    logger.info({ to }, "replay at its end: no tick will come");
+  }, END_LOOK_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 function openingLine({ databaseUrl, dataDir }: Config): string {

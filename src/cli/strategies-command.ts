@@ -1,9 +1,19 @@
 import { Command, Option } from "commander";
-import { openClient, strategyIdOf } from "./client.ts";
+import { DomainError } from "#domain/errors.ts";
+import { quoted } from "#domain/quote.ts";
+import { openClient, strategyIdOf, type Client } from "./client.ts";
 import { cycleColumns, strategyColumns, tradeColumns } from "./columns.ts";
 import { describe, perform, type JsonOption, type Output } from "./command.ts";
+import { FINISHED } from "./table-view.ts";
 import { strategyCard } from "./strategy-card.ts";
-import { createCommand, ofStrategy, resumeCommand, stopCommand } from "./strategy-commands.ts";
+import {
+  archiveCommand,
+  createCommand,
+  editCommand,
+  ofStrategy,
+  resumeCommand,
+  stopCommand,
+} from "./strategy-commands.ts";
 
 interface PageOptions extends JsonOption {
   limit: string;
@@ -23,8 +33,10 @@ export function strategiesCommand(): Command {
     .addCommand(listCommand())
     .addCommand(createCommand())
     .addCommand(showCommand())
+    .addCommand(editCommand())
     .addCommand(stopCommand())
     .addCommand(resumeCommand())
+    .addCommand(archiveCommand())
     .addCommand(cyclesCommand())
     .addCommand(tradesCommand());
 }
@@ -54,9 +66,16 @@ function listCommand(): Command {
           ? {}
           : { definitionId: (await client.definitions.get.query({ definition })).id }),
       });
-      print(output, page, () => output.table(page.items, strategyColumns));
+      const ending = output.json ? "" : await replayEnding(client);
+      print(output, page, () => `${output.table(page.items, strategyColumns)}${ending}`);
     }),
   );
+}
+
+/** A list of running strategies looks alive; at the end of a replay it is not. */
+async function replayEnding(client: Client): Promise<string> {
+  const { market } = await client.engine.status.query();
+  return market.finished ? `\n${FINISHED}` : "";
 }
 
 function showCommand(): Command {
@@ -113,7 +132,12 @@ function paged(command: Command): Command {
 }
 
 function pageOf({ limit, cursor }: PageOptions): { limit: number; cursor?: string } {
-  return { limit: Number(limit), ...(cursor === undefined ? {} : { cursor }) };
+  const count = /^\d{1,9}$/.test(limit) ? Number(limit) : Number.NaN;
+  if (!(count >= 1 && count <= 200)) {
+    const message = `--limit: expected a whole number from 1 to 200, was ${quoted(limit)}`;
+    throw new DomainError("INVALID_INPUT", message);
+  }
+  return { limit: count, ...(cursor === undefined ? {} : { cursor }) };
 }
 
 function print(

@@ -1,7 +1,8 @@
 import type { Client } from "./client.ts";
 import type { Output } from "./command.ts";
 import { instant, money, percent, price } from "./format.ts";
-import { printable, type Column } from "./grid.ts";
+import type { Column } from "./grid.ts";
+import { printable } from "./printable.ts";
 
 type Strategies = Client["strategies"];
 type Strategy = Awaited<ReturnType<Strategies["get"]["query"]>>;

@@ -1,18 +1,23 @@
 // The commands that change a strategy.
 import type { Command } from "commander";
-import { z } from "zod";
+import { decimal } from "#domain/decimal.ts";
 import { DomainError } from "#domain/errors.ts";
 import { openClient, strategyIdOf, type Client } from "./client.ts";
 import { describe, perform, type JsonOption } from "./command.ts";
+import { printable } from "./printable.ts";
+import { paramsHelpText, paramsOf, type ParamsOptions } from "./params-option.ts";
 
-interface CreateOptions extends JsonOption {
+interface CreateOptions extends JsonOption, ParamsOptions {
   id?: string;
   name?: string;
   description?: string;
   balance: string;
-  param?: string[];
-  params?: string;
   tag?: string[];
+}
+
+interface EditOptions extends JsonOption, ParamsOptions {
+  name?: string;
+  description?: string;
 }
 
 interface StopOptions extends JsonOption {
@@ -34,27 +39,87 @@ export function createCommand(): Command {
     .option("--param <key=value...>", "a param that differs from the template's")
     .option("--params <json>", "the same as one JSON object")
     .option("--tag <tag...>")
+    .addHelpText("after", paramsHelpText)
     .action((definition: string, options: CreateOptions) =>
       perform(options, async (output) => {
         const { balance, description, id, name, tag } = options;
         const created = await openClient().strategies.create.mutate({
           definition,
           initialBalance: balance,
-          params: paramsOf(options),
+          params: paramsOf(options) ?? {},
           ...(id === undefined ? {} : { strategyId: id }),
           ...(name === undefined ? {} : { name }),
           ...(description === undefined ? {} : { description }),
           ...(tag === undefined ? {} : { tags: tag }),
         });
-        output.result(created, () =>
-          [
-            `created ${created.name}`,
-            created.strategyId,
-            ...(created.warnings ?? []).map((warning) => `warning: ${warning}`),
-          ].join("\n"),
+        output.result(created, () => createdText(created, balance));
+      }),
+    );
+}
+
+type Created = Awaited<ReturnType<Client["strategies"]["create"]["mutate"]>>;
+
+function createdText(created: Created, asked: string): string {
+  const { initialBalance, name, notices, strategyId, warnings = [] } = created;
+  const isRounded = !decimal(asked).equals(initialBalance);
+  return [
+    `created ${printable(name)}`,
+    strategyId,
+    ...(isRounded ? [`initial balance rounded to ${initialBalance}`] : []),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...notices,
+  ].join("\n");
+}
+
+export function editCommand(): Command {
+  return ofStrategy(
+    "edit",
+    "change its name, description or params; params count from the next tick",
+    [
+      "strategies edit 3f2a91c0 --name Patient --param buy_threshold=60",
+      `strategies edit 3f2a91c0 --params '{"agent_weights": {"ta": 0.3, "macro": 0.3}}'`,
+    ],
+  )
+    .option("--name <name>")
+    .option("--description <text>")
+    .option("--param <key=value...>", "a param to change; the others stay as they are")
+    .option("--params <json>", "the same as one JSON object")
+    .addHelpText("after", paramsHelpText)
+    .action((given: string, options: EditOptions) =>
+      perform(options, async (output) => {
+        const { description, name } = options;
+        const params = paramsOf(options);
+        if (name === undefined && description === undefined && params === null) {
+          const message =
+            "expected something to change: --name, --description, --param or --params";
+          throw new DomainError("INVALID_INPUT", message);
+        }
+        const client = openClient();
+        const edited = await client.strategies.update.mutate({
+          strategyId: await strategyIdOf(client, given),
+          ...(name === undefined ? {} : { name }),
+          ...(description === undefined ? {} : { description }),
+          ...(params === null ? {} : { params }),
+        });
+        output.result(
+          edited,
+          () => `${printable(edited.name)} is stored, params version ${edited.paramsVersion}`,
         );
       }),
     );
+}
+
+export function archiveCommand(): Command {
+  return ofStrategy("archive", "take a stopped strategy out of every list; its history stays", [
+    "strategies archive 3f2a91c0",
+  ]).action((given: string, options: JsonOption) =>
+    perform(options, async (output) => {
+      const client = openClient();
+      const strategyId = await strategyIdOf(client, given);
+      const archived = await client.strategies.archive.mutate({ strategyId });
+      output.result(archived, () => `archived ${printable(archived.name)} (${archived.id})`);
+    }),
+  );
 }
 
 export function stopCommand(): Command {
@@ -109,29 +174,4 @@ function commandText(verb: string, { commandId, outcome, pending, state }: Comma
   if (outcome === "unchanged" && !pending) return `nothing to do: it is ${state}`;
   const standing = pending ? `it is still ${state}, the engine carries it out` : `it is ${state}`;
   return `${verb} is stored (command ${commandId}); ${standing}`;
-}
-
-const paramsSchema = z.record(z.string(), z.json());
-
-function paramsOf({ param = [], params = "{}" }: CreateOptions) {
-  const given = paramsSchema.safeParse(jsonOr(params, null));
-  if (!given.success) {
-    throw new DomainError("INVALID_INPUT", `--params: expected a JSON object, was ${params}`);
-  }
-  const single = param.map((pair): [string, z.infer<ReturnType<typeof z.json>>] => {
-    const split = pair.indexOf("=");
-    if (split > 0)
-      return [pair.slice(0, split), jsonOr(pair.slice(split + 1), pair.slice(split + 1))];
-    throw new DomainError("INVALID_INPUT", `--param: expected key=value, was ${pair}`);
-  });
-  return { ...given.data, ...Object.fromEntries(single) };
-}
-
-/** Numbers, booleans, lists and objects as they are; what is no JSON is the text itself. */
-function jsonOr<Otherwise extends string | null>(text: string, otherwise: Otherwise) {
-  try {
-    return z.json().parse(JSON.parse(text));
-  } catch {
-    return otherwise;
-  }
 }

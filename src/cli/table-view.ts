@@ -7,6 +7,8 @@ import type { Overview, OverviewRow } from "./overview.ts";
 export interface Surroundings {
   database: "postgres" | "pglite";
   url: string;
+  /** Of this process, for whoever wants to end it. */
+  pid: number;
   logFile: string;
 }
 
@@ -27,7 +29,7 @@ const STATE_STYLES: Readonly<Record<StrategyState, Parameters<Paint>[0]>> = {
 };
 
 export const FINISHED =
-  "all recorded candles are played; strategies keep their state; Ctrl-C to leave";
+  "the replay is at its end: all recorded candles are played, no tick will come; strategies keep their state";
 export const POWER_CUT = "embedded database: a power cut may lose the last seconds";
 
 /** The living table as text. */
@@ -37,7 +39,7 @@ export function tableView(overview: Overview, around: Surroundings, frame: Frame
     line.length > width ? `${line.slice(0, width - 1)}…` : line;
   const header = headerLines(overview, around).map(fit);
   const [title = "", ...rest] = header;
-  const body = grid(overview.rows, columnsAt(overview.market.now), frame);
+  const body = grid(overview.rows, columnsAt(overview.market), frame);
   return [
     paint("bold", title),
     ...rest.map((line) => paint("dim", line)),
@@ -60,7 +62,7 @@ function headerLines({ market, progress }: Overview, around: Surroundings): stri
   const database = around.database === "postgres" ? "PostgreSQL" : POWER_CUT;
   return [
     `Troupe  ${position}${market.finished ? " (finished)" : ""}  ${work}`,
-    `API ${around.url}  log ${around.logFile}`,
+    `API ${around.url}  log ${around.logFile}  pid ${around.pid}`,
     database,
   ];
 }
@@ -76,13 +78,13 @@ function totalsLine({ progress, totals }: Overview): string {
 
 function footerLines({ market }: Overview): string[] {
   return market.finished
-    ? [FINISHED, HINT]
+    ? [`${FINISHED}; Ctrl-C to leave`, HINT]
     : ["Ctrl-C stops the engine; it sells nothing and goes on from here at the next start", HINT];
 }
 
 const HINT = "in another terminal: npm run troupe -- strategies list  (or: strategies stop <id>)";
 
-const columnsAt = (now: number): Column<OverviewRow>[] => [
+const columnsAt = ({ now, finished }: Overview["market"]): Column<OverviewRow>[] => [
   { head: "STRATEGY", cell: ({ name }) => name, elastic: true },
   { head: "DEFINITION", cell: ({ definition }) => definition, dispensable: 4 },
   { head: "STATE", cell: ({ state }) => ({ text: state, style: STATE_STYLES[state] }) },
@@ -97,7 +99,8 @@ const columnsAt = (now: number): Column<OverviewRow>[] => [
   },
   {
     head: "AGE",
-    cell: ({ lastCycleAt }) => (lastCycleAt === null ? "-" : age(now - lastCycleAt)),
+    // Time stands still at the end: an age of it would say "now" for ever.
+    cell: ({ lastCycleAt }) => (lastCycleAt === null || finished ? "-" : age(now - lastCycleAt)),
     align: "right",
     dispensable: 3,
   },

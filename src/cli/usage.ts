@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { jsonText, printableLines } from "./printable.ts";
 import { EXIT } from "./problem.ts";
 
 /** Wrong usage ends with 2, and is told as JSON to whoever asked for JSON. */
@@ -7,9 +8,8 @@ export function reportUsage(command: Command): Command {
   command.configureOutput({
     outputError: (text, write) => {
       const message = text.trim().replace(/^error: /, "");
-      write(
-        wantsJson ? `${JSON.stringify({ error: { code: "USAGE", message, fields: [] } })}\n` : text,
-      );
+      const problem = { error: { code: "USAGE", message, fields: [] } };
+      write(wantsJson ? `${jsonText(problem, 0)}\n` : printableLines(text));
     },
   });
   command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.done : EXIT.usage));

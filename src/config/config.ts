@@ -158,7 +158,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     replaySpeed: read.TROUPE_REPLAY_SPEED === "max" ? null : read.TROUPE_REPLAY_SPEED,
     logLevel: read.TROUPE_LOG_LEVEL,
     engineThreads: read.TROUPE_ENGINE_THREADS ?? null,
-    url: read.TROUPE_URL ?? `http://${bracketed(read.TROUPE_HOST)}:${port}`,
+    // Paths are added to it: a slash at its end would make two.
+    url: (read.TROUPE_URL ?? `http://${bracketed(read.TROUPE_HOST)}:${port}`).replace(/\/+$/, ""),
     crashAt: crashAt(read.TROUPE_CRASH_AT),
   };
 }

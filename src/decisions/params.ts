@@ -1,5 +1,7 @@
-import { InvalidInputError, type FieldError } from "#domain/errors.ts";
+import { InvalidInputError } from "#domain/errors.ts";
+import { fieldErrorsOf, fieldsInWords } from "#domain/field-errors.ts";
 import type { Json, JsonObject } from "#domain/json.ts";
+import { quoted } from "#domain/quote.ts";
 import type { DecisionAgent } from "#ports/decision-agent.ts";
 import { z } from "zod";
 
@@ -35,27 +37,13 @@ export function mergeParams(base: JsonObject, override: JsonObject): JsonObject 
 export function parseWith<Params>(agent: DecisionAgent<Params>, params: JsonObject): Params {
   const result = agent.paramsSchema.safeParse(params);
   if (result.success) return result.data;
-  const fields = result.error.issues.flatMap(toFieldErrors);
-  const summary = fields.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new InvalidInputError("INVALID_PARAMS", `invalid params for ${agent.name}: ${summary}`, {
-    cause: result.error,
-    fields,
-  });
-}
-
-function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  const field = issue.path.join(".");
-  if (issue.code !== "unrecognized_keys") {
-    return [{ field: field === "" ? "params" : field, message: issue.message }];
-  }
-  return issue.keys.map((key) => ({
-    field: field === "" ? key : `${field}.${key}`,
-    message: "is not a param of this decision agent; remove it or correct its name",
-  }));
+  const fields = fieldErrorsOf(result.error, "params");
+  const message = `invalid params for ${agent.name}: ${fieldsInWords(fields)}`;
+  throw new InvalidInputError("INVALID_PARAMS", message, { cause: result.error, fields });
 }
 
 function expected(what: string): (issue: { input?: unknown }) => string {
-  return ({ input }) => `expected ${what}, was ${JSON.stringify(input) ?? "missing"}`;
+  return ({ input }) => `expected ${what}, was ${quoted(input)}`;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

@@ -8,6 +8,7 @@ import type { EngineDependencies, EnginePorts } from "./dependencies.ts";
 import { LiveStore } from "./live/live-store.ts";
 import { LiveSync } from "./live/live-sync.ts";
 import { SmallPurchases } from "./live/small-purchases.ts";
+import { reconcileControls } from "./reconcile.ts";
 import { Scheduler } from "./scheduler.ts";
 import { LocalShards } from "./shard/local-shards.ts";
 import type { ShardListener, ShardRunner } from "./shard/shard-runner.ts";
@@ -75,6 +76,7 @@ export class Engine {
     await queue.start();
     // While nobody was there simulated time stood still, and with it every deadline.
     if (clock.simulated) await store.renewDeadlines(settings.tickDeadlineMs);
+    await reconcileControls(this.#dependencies);
     const report = await this.#restore();
     // Before any tick is proposed: an overdue one left open would have it recorded as skipped.
     await this.#sweepTicks();

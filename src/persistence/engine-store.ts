@@ -11,6 +11,7 @@ import type { Database } from "./database.ts";
 import { createFiguresStore } from "./hot/figures.store.ts";
 import { createShardStore } from "./hot/shards.store.ts";
 import { createTickStore } from "./hot/ticks.store.ts";
+import { resendControls } from "./repositories/pending-controls.repository.ts";
 import {
   requestStop,
   type ControlDependencies,
@@ -28,6 +29,7 @@ export function createEngineStore(
     ...createFiguresStore(database),
     stopFailing: (strategyId, detail) => stopFailing({ database, queue }, strategyId, detail),
     maintain: () => maintain(database),
+    resendControls: () => resendControls(database, queue),
   };
 }
 

@@ -22,6 +22,7 @@ import { statements as ticks } from "./queries/ticks.ts";
 import { statements as trades } from "./queries/trades.ts";
 import { statements as alertsRepository } from "./repositories/alerts.repository.ts";
 import { statements as definitionsRepository } from "./repositories/definitions.repository.ts";
+import { statements as pendingControls } from "./repositories/pending-controls.repository.ts";
 import { statements as strategiesRepository } from "./repositories/strategies.repository.ts";
 import { statements as controls } from "./repositories/strategy-controls.repository.ts";
 
@@ -48,6 +49,7 @@ const files: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "queries/trades.ts": trades,
   "repositories/alerts.repository.ts": alertsRepository,
   "repositories/definitions.repository.ts": definitionsRepository,
+  "repositories/pending-controls.repository.ts": pendingControls,
   "repositories/strategies.repository.ts": strategiesRepository,
   "repositories/strategy-controls.repository.ts": controls,
 };

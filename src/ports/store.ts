@@ -218,4 +218,6 @@ export interface EngineStore {
   /** Completes a message that has nothing left to do, in a transaction of its own. */
   dismiss(claim: Claim): Promise<void>;
   raiseAlert(alert: NewAlert): Promise<void>;
+  /** A new command message for every strategy that is not as its owner wants it; returns their ids. */
+  resendControls(): Promise<string[]>;
 }

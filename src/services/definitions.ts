@@ -1,4 +1,7 @@
 import type { Definition } from "#domain/definition.ts";
+import { NotFoundError } from "#domain/errors.ts";
+import { paramHelp, type ParamHelp } from "#domain/param-help.ts";
+import { quoted } from "#domain/quote.ts";
 import type { Decisions } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import {
@@ -12,6 +15,9 @@ import {
   listDefinitions,
   type DefinitionRecord,
 } from "#persistence/queries/definitions.ts";
+
+/** Templates that an error names. */
+const NAMED = 20;
 
 export interface PauseResult {
   /** Whether there was anything to do. */
@@ -32,7 +38,7 @@ export function createDefinitionService(dependencies: {
     idOrName: string,
     request: Pick<PauseRequest, "paused" | "actor">,
   ): Promise<PauseResult> => {
-    const { id: definitionId } = await getDefinition(database, idOrName);
+    const { id: definitionId } = await findDefinition(database, idOrName);
     const outcome = await setDefinitionPaused(database, { definitionId, ...request });
     if (outcome === "requested") onChange();
     return { outcome, definition: await getDefinition(database, definitionId) };
@@ -52,6 +58,13 @@ export function createDefinitionService(dependencies: {
     /** By name. */
     list: (): Promise<DefinitionRecord[]> => listDefinitions(dependencies.database),
 
+    /** By id or name. @throws NotFoundError DEFINITION_NOT_FOUND, naming those that are there */
+    get: (idOrName: string): Promise<DefinitionRecord> => findDefinition(database, idOrName),
+
+    /** The params its strategies may have, with its own defaults. */
+    params: ({ decisionAgent, defaultParams }: Definition): ParamHelp[] =>
+      paramHelp(dependencies.decisions.get(decisionAgent).paramsSchema, defaultParams),
+
     /**
      * No new ticks until it is resumed, over restarts too; one under way ends. Its strategies still
      * take commands. By id or name. @throws NotFoundError DEFINITION_NOT_FOUND
@@ -62,9 +75,24 @@ export function createDefinitionService(dependencies: {
     /** What a pause missed is made up for as after a downtime. @throws as `pause` */
     resume: (idOrName: string, actor: string): Promise<PauseResult> =>
       setPaused(idOrName, { paused: false, actor }),
-
-    /** By id or name. @throws NotFoundError DEFINITION_NOT_FOUND */
-    get: (idOrName: string): Promise<DefinitionRecord> =>
-      getDefinition(dependencies.database, idOrName),
   };
+}
+
+async function findDefinition(database: Database, idOrName: string): Promise<DefinitionRecord> {
+  try {
+    return await getDefinition(database, idOrName);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const names = (await listDefinitions(database)).map(({ name }) => name);
+    throw unknownDefinition(idOrName, names);
+  }
+}
+
+function unknownDefinition(idOrName: string, names: readonly string[]): NotFoundError {
+  const others = names.length - NAMED;
+  const more = others > 0 ? ` and ${others} more` : "";
+  const message = `expected one of ${names.slice(0, NAMED).join(", ")}${more}, was ${quoted(idOrName)}`;
+  return new NotFoundError("DEFINITION_NOT_FOUND", `no such template: ${message}`, {
+    fields: [{ field: "definition", message }],
+  });
 }

@@ -1,13 +1,15 @@
 // What a user can do with strategies: use cases over the stores, the same for API, CLI and seeding.
-import { decimal, type DecimalString } from "#domain/decimal.ts";
+import type { DecimalString } from "#domain/decimal.ts";
 import type { Definition } from "#domain/definition.ts";
 import { DomainError, InvalidInputError, InvariantError } from "#domain/errors.ts";
+import { amountExpected, parseAmount } from "#domain/inputs.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { openLedger } from "#domain/ledger.ts";
 import { sealAt } from "#engine/strategy/envelope.ts";
 import type { Decisions, Named } from "#engine/dependencies.ts";
 import type { Database } from "#persistence/database.ts";
 import {
+  archiveStrategy,
   requestResume,
   requestStop,
   updateStrategy,
@@ -60,6 +62,8 @@ export type CreateRequest = Omit<NewStrategyRequest, "name"> & { name?: string |
 export interface CreatedStrategy {
   strategyId: string;
   name: string;
+  /** As it is stored: rounded to its 18 places. */
+  initialBalance: DecimalString;
   /** What its owner should know, e.g. purchases too small for the venue; left out: nothing. */
   warnings?: string[];
 }
@@ -109,7 +113,12 @@ export function createStrategyService(dependencies: StrategyServiceDependencies)
       const of = { userId: owner.id, actor: owner.email };
       try {
         const [strategyId = ""] = await this.createAll(definition, of, [{ ...request, name }]);
-        return { strategyId, name, ...warnings };
+        return {
+          strategyId,
+          name,
+          initialBalance: amountOf(request.initialBalance),
+          ...warnings,
+        };
       } catch (error) {
         // The same request, sent twice at once: the other one was first.
         const isTwice = error instanceof DomainError && error.code === "DUPLICATE";
@@ -139,7 +148,7 @@ export function createStrategyService(dependencies: StrategyServiceDependencies)
               mergeParams(current.params, edit.params),
             );
       const version = await updateStrategy(database, {
-        strategyId,
+        strategyId: stored(strategyId),
         actor: edit.actor,
         ...(edit.name === undefined ? {} : { name: edit.name }),
         ...(edit.description === undefined ? {} : { description: edit.description }),
@@ -154,8 +163,9 @@ export function createStrategyService(dependencies: StrategyServiceDependencies)
       strategyId: string,
       request: { closePositions: boolean; reason: string; actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
-      const commandId = request.commandId ?? crypto.randomUUID();
-      const outcome = await requestStop(dependencies, { ...request, strategyId, commandId });
+      const commandId = stored(request.commandId ?? crypto.randomUUID());
+      const wish = { ...request, strategyId: stored(strategyId), commandId };
+      const outcome = await requestStop(dependencies, wish);
       onChange();
       return { commandId, outcome };
     },
@@ -165,16 +175,30 @@ export function createStrategyService(dependencies: StrategyServiceDependencies)
       strategyId: string,
       request: { actor: string; commandId?: string },
     ): Promise<{ commandId: string; outcome: ControlOutcome }> {
-      const commandId = request.commandId ?? crypto.randomUUID();
+      const commandId = stored(request.commandId ?? crypto.randomUUID());
       const outcome = await requestResume(dependencies, {
-        strategyId,
+        strategyId: stored(strategyId),
         commandId,
         actor: request.actor,
       });
       onChange();
       return { commandId, outcome };
     },
+
+    /**
+     * Takes a stopped strategy out of every list; its history stays.
+     * @throws DomainError INVALID_TRANSITION unless it is stopped
+     */
+    async archive(strategyId: string, { actor }: { actor: string }): Promise<void> {
+      await archiveStrategy(database, { strategyId: stored(strategyId), actor });
+      onChange();
+    },
   };
+}
+
+/** An id as the store has it, whatever case it was given in. */
+function stored(id: string): string {
+  return id.toLowerCase();
 }
 
 function toNew(
@@ -182,8 +206,8 @@ function toNew(
   definition: Definition,
   { userId, request }: { userId: string; request: NewStrategyRequest },
 ): NewStrategy {
-  const id = request.strategyId ?? crypto.randomUUID();
-  const initialBalance = positive(request.initialBalance);
+  const id = stored(request.strategyId ?? crypto.randomUUID());
+  const initialBalance = amountOf(request.initialBalance);
   const { marketType } = dependencies.channels.get(definition.tradeChannel);
   return {
     id,
@@ -216,7 +240,7 @@ function warningsAbout(
   { initialBalance, params = {} }: CreateRequest,
 ): Pick<CreatedStrategy, "warnings"> {
   const sizes = sizesOf(dependencies, definition, {
-    balance: positive(initialBalance),
+    balance: amountOf(initialBalance),
     params: completeParams(dependencies.decisions, definition, params),
   });
   const warnings = sizeWarnings(sizes, definition);
@@ -237,9 +261,11 @@ async function createdBefore(
   const isSame =
     found.definitionId === definition.id &&
     found.userId === owner.id &&
-    decimal(found.initialBalance).equals(positive(initialBalance));
+    found.initialBalance === amountOf(initialBalance);
   if (isSame) {
-    return { strategyId, name: found.name, ...warningsAbout(dependencies, definition, request) };
+    const { id, name } = found;
+    const warnings = warningsAbout(dependencies, definition, request);
+    return { strategyId: id, name, initialBalance: found.initialBalance, ...warnings };
   }
   const message = "another strategy has this id: send a new random one, or none";
   throw new DomainError("DUPLICATE", `strategyId: ${message}`, {
@@ -279,11 +305,10 @@ function completeParams(
   throw new InvariantError(`params of ${decisionAgent} are no object`);
 }
 
-function positive(amount: DecimalString): DecimalString {
-  if (/^\d+(\.\d+)?$/.test(amount) && decimal(amount).isPositive() && !decimal(amount).isZero()) {
-    return amount;
-  }
-  const message = `expected an amount above 0 as a decimal string, was "${amount}"`;
+function amountOf(text: string): DecimalString {
+  const amount = parseAmount(text);
+  if (amount !== null) return amount;
+  const message = amountExpected(text);
   throw new InvalidInputError("INVALID_INPUT", `initialBalance: ${message}`, {
     fields: [{ field: "initialBalance", message }],
   });

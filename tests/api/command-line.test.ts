@@ -9,7 +9,7 @@ describe("with a running engine", () => {
   let engine: RunningEngine;
 
   beforeAll(async () => {
-    engine = await startEngine();
+    engine = await startEngine({ speed: 4 });
   });
 
   afterAll(() => engine[Symbol.asyncDispose]());
@@ -87,10 +87,10 @@ describe("with a running engine", () => {
     });
   });
 
-  test("a cycle that does not exist ends with 1, what is no id at all with 2", async () => {
+  test("a cycle that does not exist ends with 2, and so does what is no id at all", async () => {
     const unknown = "00000000-0000-4000-8000-000000000000";
     expect(await troupe("replay-decision", unknown)).toMatchObject({
-      code: 1,
+      code: 2,
       stdout: "",
       stderr: `troupe: no cycle ${unknown} (CYCLE_NOT_FOUND)\n`,
     });
@@ -140,7 +140,7 @@ describe("with a running engine", () => {
       definition: { name, pausedAt: null },
     });
     expect(await troupe("definitions", "pause", "nobody")).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining("DEFINITION_NOT_FOUND"),
     });
   });
@@ -155,13 +155,97 @@ describe("with a running engine", () => {
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: "INVALID_PARAMS" } });
   });
 
-  test("an id that fits nothing ends with 1", async () => {
-    const { code, stderr } = await troupe("strategies", "show", "ffffffff");
-    expect({ code, stderr }).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining("no strategy whose id begins with ffffffff"),
+  test("an id or a template that is not there ends with 2, and those that are there are listed", async () => {
+    const { strategyId } = await create("Known");
+    for (const id of ["ffffffff", "ffffffff-0000-4000-8000-000000000000"]) {
+      const { code, stderr } = await troupe("strategies", "show", id);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(id) });
+      expect(stderr).toContain(strategyId);
+    }
+    const template = await troupe("strategies", "create", "moonshot", "--json");
+    expect(template.code).toBe(2);
+    expect(JSON.parse(template.stderr)).toMatchObject({
+      error: {
+        code: "DEFINITION_NOT_FOUND",
+        message: expect.stringContaining("multi_agent_btc_daily"),
+        fields: [{ field: "definition" }],
+      },
     });
   });
+
+  test("a strategy is edited, and archived once it is stopped", async () => {
+    const { strategyId } = await create("Editable");
+    const short = strategyId.slice(0, 8).toUpperCase();
+    const edit = ["strategies", "edit", short, "--name", "Edited", "--param", "buy_threshold=61"];
+    expect(await troupe(...edit)).toMatchObject({
+      code: 0,
+      stdout: "Edited is stored, params version 2\n",
+    });
+    const { get, stop } = engine.client.strategies;
+    const { params } = await get.query({ strategyId });
+    expect(params).toMatchObject({ buy_threshold: 61, full_sell_threshold: 45 });
+    expect((await troupe("strategies", "edit", short)).code).toBe(2);
+    expect(await troupe("strategies", "archive", short)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("must be stopped"),
+    });
+    await stop.mutate({ strategyId });
+    await expect
+      .poll(() => get.query({ strategyId }), { timeout: 20_000 })
+      .toMatchObject({ state: "stopped" });
+    expect((await troupe("strategies", "archive", short)).stdout).toContain("archived Edited");
+    expect((await troupe("strategies", "list")).stdout).not.toContain("Edited");
+  });
+
+  test("a template is shown with the params of its strategies", async () => {
+    const { stdout } = await troupe("definitions", "show", "momentum_regime_btc_daily");
+    expect(stdout).toMatch(/max_leverage +3 +number from 1 to 20 +Highest leverage/);
+  });
+
+  test("one param given in two ways is refused, whichever would have won", async () => {
+    const both = ["--param", "buy_threshold=60", "--params", "{}"];
+    const { code, stderr } = await troupe("strategies", "create", "multi_agent_btc_daily", ...both);
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("was both"),
+    });
+  });
+
+  test("what is wrong is said in our own words, and no escape sequence is repeated", async () => {
+    const long = await troupe("strategies", "edit", await idOf("Wordy"), "--name", "x".repeat(300));
+    expect(long.code).toBe(2);
+    expect(long.stderr).toContain("name: expected at most 200 characters");
+    const evil = await troupe("strategies", "create", "\u001B[31mred\u009B2J");
+    expect(evil.stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    const command = await troupe("strategies", "\u001B[31mred");
+    expect(command.stderr.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect((await troupe("strategies", "list", "--limit", "1e3")).code).toBe(2);
+  });
+
+  test("a balance that had to be rounded is said", async () => {
+    const balance = ["--balance", "1000.0000000000000000005"];
+    const made = await troupe("strategies", "create", "multi_agent_btc_daily", ...balance);
+    expect(made.stdout).toContain("initial balance rounded to 1000\n");
+  });
+
+  test("an address with a slash at its end is the same address", async () => {
+    const { code } = await runProgram("src/cli.ts", ["definitions", "list"], {
+      TROUPE_URL: `${engine.url}/`,
+    });
+    expect(code).toBe(0);
+  });
+
+  function create(name: string) {
+    return engine.client.strategies.create.mutate({
+      definition: "multi_agent_btc_daily",
+      initialBalance: "1000",
+      name,
+    });
+  }
+
+  async function idOf(name: string): Promise<string> {
+    return (await create(name)).strategyId;
+  }
 
   function troupe(...given: string[]): Promise<Ended> {
     return runProgram("src/cli.ts", given, { TROUPE_URL: engine.url });
@@ -190,6 +274,8 @@ describe("without one", () => {
     [[]],
     [["strategies"]],
     [["strategies", "create"]],
+    [["strategies", "edit"]],
+    [["definitions", "show"]],
     [["start"]],
     [["prune"]],
     [["doctor"]],
@@ -197,6 +283,11 @@ describe("without one", () => {
     const { code, stdout } = await runProgram("src/cli.ts", [...given, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Usage: npm run troupe --");
+  });
+
+  test("the help of create names the params with defaults and bounds", async () => {
+    const { stdout } = await runProgram("src/cli.ts", ["strategies", "create", "--help"]);
+    expect(stdout).toMatch(/buy_threshold +50, number from 0 to 100 +Conviction from which to buy/);
   });
 
   test("the check of the migrations needs no database", async () => {

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -41,20 +42,53 @@ describe("npm start", () => {
     expect((await second.ended).code).toBe(0);
   });
 
-  test("as JSON every line is an object", async () => {
+  test("as JSON every line is an object, and the log tells start, recovery and stop", async () => {
     await using resources = new AsyncDisposableStack();
     const settings = await settingsIn(resources);
     await using program = startProgram("src/main.ts", ["--json", "--no-demo"], settings);
     await expect.poll(() => program.stdout, { timeout: READY_MS }).toContain('"listening"');
+    const url = /"url":"([^"]+)"/.exec(program.stdout)?.[1] ?? "";
+    const { create } = connect(url, resources).strategies;
+    await create.mutate({ definition: "multi_agent_btc_daily", initialBalance: "1" });
     program.kill("SIGTERM");
     const { code, stdout } = await program.ended;
     expect(code).toBe(0);
+    for (const told of [
+      /"pid":\d+,.*"msg":"engine starts"/,
+      /"restored":0.*"msg":"engine runs: restored 0 strategies/,
+      /"command":"strategies.create".*"msg":"command strategies.create"/,
+      /"msg":"engine stops: a planned shutdown"/,
+      /"msg":"engine stopped, nothing sold"/,
+    ]) {
+      expect(stdout).toMatch(told);
+    }
     const lines = stdout
       .trim()
       .split("\n")
       .map((line): unknown => JSON.parse(line));
     expect(z.array(z.object({})).safeParse(lines).success).toBe(true);
     expect(stdout).not.toContain("demo");
+  });
+
+  test("whoever started it being killed, it goes on and says as which process", async () => {
+    await using resources = new AsyncDisposableStack();
+    const settings = await settingsIn(resources);
+    const command = `"${process.execPath}" src/main.ts --no-demo & wait`;
+    const parent = spawn("sh", ["-c", command], {
+      env: { PATH: process.env["PATH"], ...settings },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let stdout = "";
+    parent.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    await expect.poll(() => stdout, { timeout: READY_MS }).toContain("API at");
+    const pid = Number(/engine process (\d+)/.exec(stdout)?.[1]);
+    resources.defer(() => void process.kill(pid, "SIGKILL"));
+    parent.kill("SIGKILL");
+    await expect
+      .poll(() => stdout, { timeout: READY_MS })
+      .toContain(`the engine goes on as process ${pid}`);
   });
 
   test("the example of a typed client works as it is", async () => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { definition, named, pauseResult } from "#api/schemas/definitions.ts";
+import { definition, definitionDetail, named, pauseResult } from "#api/schemas/definitions.ts";
 import { command, query, router } from "#api/trpc.ts";
 
 export const definitionsRouter = router({
@@ -10,10 +10,11 @@ export const definitionsRouter = router({
 
   get: query
     .input(named)
-    .output(definition)
+    .output(definitionDetail)
     .query(async ({ ctx: { monitor, services }, input }) => {
       const found = await services.definitions.get(input.definition);
-      return { ...found, ...monitor.dataFit(found) };
+      const params = services.definitions.params(found);
+      return { ...found, ...monitor.dataFit(found), params };
     }),
 
   pause: command

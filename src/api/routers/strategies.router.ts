@@ -6,6 +6,8 @@ import * as schema from "#api/schemas/strategies.ts";
 import { command, query, router, type Context } from "#api/trpc.ts";
 import { cycleOf, isPending, portfolioOf, tradeOf, withStanding } from "#api/views.ts";
 
+const REPLAY_ENDED = "the replay is at its end: no tick will come";
+
 const pageOfStrategy = common.ofStrategy.extend(common.pageRequest);
 
 export const strategiesRouter = router({
@@ -27,10 +29,12 @@ export const strategiesRouter = router({
   create: command
     .input(schema.createRequest)
     .output(schema.created)
-    .mutation(async ({ ctx, input: { definition, ...request } }) => {
-      const { services } = ctx;
+    .mutation(async ({ ctx: { monitor, services }, input: { definition, ...request } }) => {
       const owner = await services.localUser();
-      return services.strategies.create(await services.definitions.get(definition), owner, request);
+      const template = await services.definitions.get(definition);
+      const created = await services.strategies.create(template, owner, request);
+      const { finished } = monitor.market();
+      return { ...created, notices: finished ? [REPLAY_ENDED] : [] };
     }),
 
   update: command
@@ -64,6 +68,16 @@ export const strategiesRouter = router({
       const { email: actor } = await ctx.services.localUser();
       const result = await ctx.services.strategies.resume(strategyId, { ...request, actor });
       return { ...result, ...(await standingOf(ctx, strategyId)) };
+    }),
+
+  /** Out of every list for good; its history stays. Only a stopped one. */
+  archive: command
+    .input(schema.archiveRequest)
+    .output(schema.strategy)
+    .mutation(async ({ ctx: { monitor, services }, input: { strategyId } }) => {
+      const { email: actor } = await services.localUser();
+      await services.strategies.archive(strategyId, { actor });
+      return withStanding(monitor, await services.strategies.get(strategyId));
     }),
 
   cycles: query

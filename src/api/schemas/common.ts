@@ -1,10 +1,12 @@
 // Conventions of the API: money, quantities and prices are decimal strings, instants are numbers of
 // milliseconds UTC, ratios are fractions (0.05 is 5 %) unless the name ends in `_pct`.
 import { z } from "zod";
+import { idInput, lineInput } from "#domain/inputs.ts";
 import type { Page } from "#services/records.ts";
 
-export const id = z.uuid();
+export const id = idInput;
 
+/** Of an answer. */
 export const amount = z.string().regex(/^-?\d+(\.\d+)?$/, "expected a decimal number as a string");
 
 /** ms UTC */
@@ -16,7 +18,7 @@ export const ofStrategy = z.strictObject({ strategyId: id });
 
 export const pageRequest = {
   /** `nextCursor` of the page before. */
-  cursor: z.string().min(1).max(500).nullish(),
+  cursor: lineInput(1_000).nullish(),
   limit: z.int().min(1).max(200).default(50),
 };
 

@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { referenceInput } from "#domain/inputs.ts";
 import { id, instant, json } from "./common.ts";
 
 export const groupState = z.enum(["idle", "analysing", "fanningOut", "paused"]);
 
 /** By name or id. */
-export const named = z.strictObject({ definition: z.string().min(1) });
+export const named = z.strictObject({ definition: referenceInput });
 
 export const definition = z.object({
   id,
@@ -35,6 +36,21 @@ export const definition = z.object({
   barMinutes: z.number().nullable(),
   /** Its period is shorter than its bars: it waits for each of them and decides once. */
   waitsForBars: z.boolean(),
+});
+
+/** … and how to set the params of its strategies. */
+export const definitionDetail = definition.extend({
+  params: z.array(
+    z.object({
+      /** Dotted path, e.g. `agent_weights.macro`. */
+      name: z.string(),
+      description: z.string(),
+      type: z.string(),
+      default: z.json(),
+      minimum: z.number().nullable(),
+      maximum: z.number().nullable(),
+    }),
+  ),
 });
 
 export const pauseResult = z.object({ outcome: z.enum(["requested", "unchanged"]), definition });

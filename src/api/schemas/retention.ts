@@ -1,12 +1,13 @@
 import { z } from "zod";
+import { lineInput } from "#domain/inputs.ts";
 import { instant } from "./common.ts";
 
 // Spans are parsed by the service, which names the field and says what was expected.
 export const pruneRequest = z.strictObject({
   /** Younger than this, everything is kept: `90d`, `36h`, `12w`. */
-  keep: z.string(),
+  keep: lineInput(20),
   /** Younger than this, one cycle per hour is kept, then one per day. */
-  keepHourly: z.string().optional(),
+  keepHourly: lineInput(20).optional(),
   /** Only count what would be removed. */
   dryRun: z.boolean().default(false),
 });

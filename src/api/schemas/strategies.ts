@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { amountInput, lineInput, referenceInput, textInput } from "#domain/inputs.ts";
 import { StopReason, StrategyState } from "#domain/strategy.ts";
 import { amount, id, instant, json, pageRequest } from "./common.ts";
 
-const name = z.string().trim().min(1).max(200);
-const description = z.string().max(2_000);
-const tags = z.array(z.string().trim().min(1).max(50)).max(20);
+const name = lineInput(200);
+const description = textInput(2_000);
+const tags = z.array(lineInput(50)).max(20);
 const status = z.enum(["running", "stopped", "cancelled"]);
 
 export const state = z.enum(StrategyState);
@@ -16,31 +17,24 @@ export const listRequest = z
     definitionId: id.exactOptional(),
     status: status.exactOptional(),
     /** Part of the name, whatever its case. */
-    search: z.string().max(200).exactOptional(),
+    search: lineInput(200, 0).exactOptional(),
     sort: z.enum(["created", "return", "name"]).default("created"),
   })
   .prefault({});
 
 export const createRequest = z.strictObject({
   /** Id or name. */
-  definition: z.string().min(1),
+  definition: referenceInput,
   /** A random UUID chosen by the caller: the same request sent twice makes one strategy. */
   strategyId: id.exactOptional(),
   /** Left out: `<template> - <user> - #<n>`. */
   name: name.exactOptional(),
   description: description.exactOptional(),
-  /** Quote currency. */
-  initialBalance: amount,
+  /** Quote currency; rounded half to even to the 18 places that are stored. */
+  initialBalance: amountInput,
   /** Laid over the definition's defaults. */
   params: json.exactOptional(),
   tags: tags.exactOptional(),
-});
-
-export const created = z.object({
-  strategyId: id,
-  name: z.string(),
-  /** What its owner should know, e.g. that some purchases are too small for the venue; left out: nothing. */
-  warnings: z.array(z.string()).exactOptional(),
 });
 
 export const updateRequest = z.strictObject({
@@ -55,9 +49,22 @@ export const stopRequest = z.strictObject({
   strategyId: id,
   /** Sell what it holds, at market; else positions stay as they are. */
   closePositions: z.boolean().default(true),
-  reason: z.string().trim().min(1).max(500).default("asked for"),
+  reason: lineInput(500).default("asked for"),
   /** Chosen by the caller: the same command sent twice is one. */
   commandId: id.exactOptional(),
+});
+
+export const archiveRequest = z.strictObject({ strategyId: id });
+
+/** What was stored, which may differ from what was sent: ids in lower case, amounts rounded. */
+export const created = z.object({
+  strategyId: id,
+  name: z.string(),
+  initialBalance: amount,
+  /** What is questionable about it, e.g. that some purchases are too small for the venue; left out: nothing. */
+  warnings: z.array(z.string()).exactOptional(),
+  /** What holds for every strategy at present, e.g. that no tick will come; empty when there is nothing. */
+  notices: z.array(z.string()),
 });
 
 export const resumeRequest = z.strictObject({ strategyId: id, commandId: id.exactOptional() });
@@ -157,6 +164,6 @@ export const changeRequest = z
     /** Left out: all. */
     strategyIds: z.array(id).min(1).max(1_000).exactOptional(),
     /** Where an earlier subscription ended; set by the client when it reconnects. */
-    lastEventId: z.string().max(100).nullish(),
+    lastEventId: lineInput(100).nullish(),
   })
   .default({});

@@ -1,6 +1,7 @@
 import { InvariantError } from "#domain/errors.ts";
 import type { ClaimDesk, EntrustedClaim, Message, Outbox, QueueName } from "#ports/work-queue.ts";
 import type { ShardPorts } from "#engine/dependencies.ts";
+import { createAlertLog, loggedJournal } from "#engine/event-log.ts";
 import { LocalShards } from "#engine/shard/local-shards.ts";
 import type { Logger } from "#ports/logger.ts";
 import { TickInputs } from "#engine/group/tick-inputs.ts";
@@ -33,7 +34,9 @@ export function serveShards({ ports, desk, line, onClose }: ServeOptions): void 
   // Time is told with each message: this thread never waits for it.
   const outbox = new LineOutbox(line);
   const clock = { now: () => now, observe };
-  const dependencies = { ...ports, clock, logger: loggerOn(line), outbox };
+  const logger = loggerOn(line);
+  const journal = loggedJournal(ports.journal, createAlertLog({ logger, timer: ports.timer }));
+  const dependencies = { ...ports, clock, logger, journal, outbox };
   const shards = new LocalShards(dependencies, new TickInputs(ports.store), {
     committed: (commit) => line.send({ type: "committed", commit }),
     phases: (phases) => line.send({ type: "phases", phases }),

@@ -40,7 +40,7 @@ export async function listAlerts(
   request: PageRequest & { openOnly?: boolean; strategyId?: string } = {},
 ): Promise<Page<AlertRecord>> {
   const limit = limitOf(request);
-  const [at = null, id = null] = keyOf(request, "text") ?? [];
+  const [at = null, id = null] = keyOf(request, "alerts") ?? [];
   const rows = await sql.rows(statements.list, [
     limit + 1,
     request.openOnly ?? false,
@@ -49,6 +49,7 @@ export async function listAlerts(
     id,
   ]);
   return pageOf(rows, limit, {
+    list: "alerts",
     item: recordOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],
   });

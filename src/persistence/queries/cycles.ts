@@ -87,10 +87,11 @@ export async function listCycles(
   request: PageRequest = {},
 ): Promise<Page<CycleRecord>> {
   const limit = limitOf(request);
-  const [before = null] = keyOf(request, "numbers") ?? [];
+  const [before = null] = keyOf(request, "cycles") ?? [];
   const rows = await sql.rows(statements.list, [strategyId, before, limit + 1]);
   const children = await childrenOf(sql, strategyId, rows.slice(0, limit));
   return pageOf(rows, limit, {
+    list: "cycles",
     item: (row) => cycleOf(row, children),
     key: (row) => [number(row, "cycle_index"), 0],
   });

@@ -113,8 +113,10 @@ export async function listStrategies(
   filter: StrategyFilter = {},
 ): Promise<Page<StrategyListItem>> {
   const limit = limitOf(filter);
-  const { statement, params } = listQuery(filter, keyOf(filter, "text"));
+  const list = `strategies.${filter.sort ?? "created"}` as const;
+  const { statement, params } = listQuery(filter, keyOf(filter, list));
   return pageOf(await sql.rows(statement, params), limit, {
+    list,
     item: listItemOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],
   });

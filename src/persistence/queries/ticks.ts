@@ -73,11 +73,12 @@ export async function listTicks(
   request: PageRequest & { definitionId?: string } = {},
 ): Promise<Page<TickRecord>> {
   const limit = limitOf(request);
-  const after = keyOf(request, "text");
+  const after = keyOf(request, "ticks");
   const { definitionId = null } = request;
   const statement = listStatement(definitionId !== null, after !== null);
   const rows = await sql.rows(statement, [limit + 1, definitionId, ...(after ?? [])]);
   return pageOf(rows, limit, {
+    list: "ticks",
     item: recordOf,
     key: (row) => [text(row, "sort_key"), text(row, "id")],
   });

@@ -61,10 +61,10 @@ export async function listTrades(
   request: PageRequest = {},
 ): Promise<Page<StoredLeg>> {
   const limit = limitOf(request);
-  const [cycleIndex = null, position = null] = keyOf(request, "numbers") ?? [];
+  const [cycleIndex = null, position = null] = keyOf(request, "trades") ?? [];
   const params = [strategyId, cycleIndex, position, limit + 1];
   const rows = await sql.rows(statements.trades, params);
-  return pageOf(rows, limit, { item: legOf, key: cycleKey });
+  return pageOf(rows, limit, { list: "trades", item: legOf, key: cycleKey });
 }
 
 /**
@@ -77,10 +77,10 @@ export async function listInstructions(
   request: PageRequest = {},
 ): Promise<Page<StoredInstruction>> {
   const limit = limitOf(request);
-  const [cycleIndex = null, position = null] = keyOf(request, "numbers") ?? [];
+  const [cycleIndex = null, position = null] = keyOf(request, "instructions") ?? [];
   const params = [strategyId, cycleIndex, position, limit + 1];
   const rows = await sql.rows(statements.instructions, params);
-  return pageOf(rows, limit, { item: instructionOf, key: cycleKey });
+  return pageOf(rows, limit, { list: "instructions", item: instructionOf, key: cycleKey });
 }
 
 const cycleKey = (row: Row) => [number(row, "cycle_index"), number(row, "position")];

@@ -7,7 +7,12 @@ import { overviewOf } from "../../../src/cli/overview.ts";
 import { tableView } from "../../../src/cli/table-view.ts";
 
 const paint = (_style: unknown, text: string): string => text;
-const around = { database: "pglite", url: "http://127.0.0.1:7420", logFile: "troupe.log" } as const;
+const around = {
+  database: "pglite",
+  url: "http://127.0.0.1:7420",
+  pid: 4711,
+  logFile: "troupe.log",
+} as const;
 
 describe("the living table", () => {
   test("with room for all, strategies keep their places by template and name", () => {
