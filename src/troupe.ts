@@ -294,12 +294,13 @@ async function openClock(
   const scheduled = await store.scheduledDefinitions();
   const stoodAt = Math.max(...scheduled.map(({ lastScheduledFor }) => lastScheduledFor ?? 0), 0);
   if (stoodAt > feed.range.to) throw endsBefore(config, feed, stoodAt);
-  const { from, to } = feed.range;
+  const from = Math.min(...feed.recordings.map((recording) => recording.from));
+  const { to } = feed.range;
   const barMs = shortestBars(feed, scheduled);
   const readable = (Math.ceil(from / barMs) + WARM_UP_BARS) * barMs;
   return createReplayClock({
     // Too short for anybody to read, it is played whole: each cycle says how many bars are missing.
-    start: Math.max(stoodAt, readable <= to ? readable : from),
+    start: Math.max(stoodAt, readable <= to ? readable : feed.range.from),
     end: to,
     ticksPerSecond: config.replaySpeed,
     timer: systemTimer,

@@ -22,6 +22,7 @@ import {
   queueNames,
   type QueueTuning,
   toDatabase,
+  toLostConnection,
 } from "./pg-boss/boss.ts";
 import { repairMoments } from "./pg-boss/clock-repair.ts";
 import { withDeadline } from "./pg-boss/deadline.ts";
@@ -104,7 +105,11 @@ class PgBossQueue implements WorkQueue {
     this.#assertOpen();
     if (messages.length === 0) return;
     const sent = this.#insert(queue, messages, transaction);
-    await withDeadline(sent, this.#tuning.callTimeoutMs, "send messages");
+    await withDeadline(sent, this.#tuning.callTimeoutMs, "send messages").catch(
+      (error: unknown): never => {
+        throw toLostConnection(error);
+      },
+    );
     if (transaction === undefined) this.wake(queue);
   }
 

@@ -177,6 +177,8 @@ export function fromOrm(error: unknown): unknown {
     const entity: unknown = error.getEntity()?.constructor.name;
     return new InvariantError(`an entity cannot be stored as it is: ${String(entity)}`);
   }
+  // The queue's statements of the same transaction report as the driver does.
+  if (!(error instanceof DomainError) && databaseFault(error) !== null) return fromDriver(error);
   return error;
 }
 

@@ -49,7 +49,7 @@ describe("npm start", () => {
     await expect.poll(() => program.stdout, { timeout: READY_MS }).toContain('"listening"');
     const url = /"url":"([^"]+)"/.exec(program.stdout)?.[1] ?? "";
     const { create } = connect(url, resources).strategies;
-    await create.mutate({ definition: "multi_agent_btc_daily", initialBalance: "1" });
+    await create.mutate({ definition: "multi_agent_btc_daily", initialBalance: "10000" });
     program.kill("SIGTERM");
     const { code, stdout } = await program.ended;
     expect(code).toBe(0);

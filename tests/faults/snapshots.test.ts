@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 // What an upgrade, and one taken back, make of the snapshots that are stored.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { sealAt, unseal } from "#engine/strategy/envelope.ts";
@@ -12,10 +13,13 @@ import {
   type EngineOptions,
 } from "#support/engine.ts";
 import { violations } from "#support/invariants.ts";
+import { storedMachines } from "#machines/registry.ts";
 import { secondVersion } from "#support/second-version.ts";
 import { openTestStore, storeKinds, type TestStore } from "#support/test-store.ts";
 
 const kinds = process.env["TROUPE_FAULTS"] === "all" ? storeKinds : (["pglite"] as const);
+
+const CURRENT = storedMachines.strategy.version;
 
 describe.each(kinds)("snapshots of another version on %s", (kind) => {
   let store: TestStore;
@@ -48,7 +52,7 @@ describe.each(kinds)("snapshots of another version on %s", (kind) => {
     await first.tick();
     const before = await first.strategy(a);
     await first.stop();
-    expect(await versions(...ids)).toEqual([1, 1, 1]);
+    expect(await versions(...ids)).toEqual([CURRENT, CURRENT, CURRENT]);
 
     seen = [];
     await using second = await startEngine(store, upgraded, first);
@@ -60,11 +64,11 @@ describe.each(kinds)("snapshots of another version on %s", (kind) => {
       { role: "b", state: { role: "b", cursed: false, broughtUp: true } },
     ]);
     expect(await second.counts(...ids)).toEqual([2, 1, 2]);
-    expect(await versions(a, cursed, b)).toEqual([2, 1, 2]);
+    expect(await versions(a, cursed, b)).toEqual([CURRENT + 1, CURRENT, CURRENT + 1]);
     expect(await second.strategy(cursed)).toMatchObject({
       state: "stopped",
       stop_reason: "error",
-      stop_reason_detail: "invalid: the migration from version 1 to 2 failed: it is cursed",
+      stop_reason_detail: `invalid: the migration from version ${CURRENT} to ${CURRENT + 1} failed: it is cursed`,
     });
     expect(await second.alerts()).toMatchObject([{ kind: "snapshot_unusable", subject: cursed }]);
   });
@@ -132,7 +136,7 @@ describe.each(kinds)("snapshots of another version on %s", (kind) => {
   /** Sealed as a build would have done that writes such a version or state. */
   async function forge(
     id: string,
-    { version = 1, value }: { version?: number; value?: "running" },
+    { version = CURRENT, value }: { version?: number; value?: "running" },
   ): Promise<void> {
     const [row] = await rows("select * from actor_snapshots where strategy_id = $1", [id]);
     const opened = unseal({
@@ -143,11 +147,13 @@ describe.each(kinds)("snapshots of another version on %s", (kind) => {
       snapshot: String(row?.["snapshot"]),
     });
     if (!opened.ok) throw new Error(opened.detail);
-    const at = { value: value ?? opened.value, context: opened.context };
-    const { hash, snapshot, value: state } = sealAt(at, { version });
+    const sealed = sealAt(opened, { version });
+    const state = value ?? opened.value;
+    const snapshot = sealed.snapshot.replace(`"value":"${opened.value}"`, `"value":"${state}"`);
+    const digest = hash("sha256", `strategy\n${version}\n${state}\n${snapshot}`);
     await rows(
       "update actor_snapshots set version = $2, value = $3, hash = $4, snapshot = $5 where strategy_id = $1",
-      [id, version, state, hash, snapshot],
+      [id, version, state, digest, snapshot],
     );
   }
 });

@@ -8,7 +8,7 @@ import {
   PgBoss,
 } from "pg-boss";
 import { z } from "zod";
-import { errorMessage, InvariantError } from "#domain/errors.ts";
+import { DomainError, errorMessage, InvariantError } from "#domain/errors.ts";
 import type { QueueName, Transaction } from "#ports/work-queue.ts";
 
 /** Where the messages live: the same database as everything else. */
@@ -152,4 +152,16 @@ export function describe(error: unknown): string {
   const message = errorMessage(error);
   if (message === "" && error instanceof Error && "code" in error) return String(error.code);
   return message;
+}
+
+/** An error without a report of the database lost its connection; others are as they were. */
+export function toLostConnection(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(describe(error), { cause: error });
+  if (error instanceof DomainError) return error;
+  if ("code" in error && typeof error.code === "string" && /^[\dA-Z]{5}$/.test(error.code))
+    return error;
+  const reason = describe(error);
+  const details = { trouble: "database_unreachable", reason };
+  const message = `the work queue lost the database: ${reason}`;
+  return new DomainError("PORT_UNAVAILABLE", message, { cause: error, details });
 }
