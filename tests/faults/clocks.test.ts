@@ -185,9 +185,9 @@ describe.each(kinds)("a machine's clock on %s", (kind) => {
 });
 
 test("where clocks are put forward for summer, process and server store what they store in UTC", async () => {
-  // The replay begins in October 2018; Sydney's clocks went forward on the 7th.
+  // The replay begins on 21 September 2019; Auckland's clocks went forward on the 29th.
   const TICKS = 12;
-  const zone = "Australia/Sydney";
+  const zone = "Pacific/Auckland";
   await using replays = await openReplays();
   await using template = await seededTemplate("postgres", { shardSize: 4 });
   const replay = { TROUPE_REPLAY_FILE: await replays.ofTicks(TICKS) };
@@ -209,7 +209,7 @@ test("where clocks are put forward for summer, process and server store what the
   const days = (inUtc["ticks"] ?? []).map((tick) =>
     String(JSON.parse(tick).scheduled_for).slice(0, 10),
   );
-  expect(days).toEqual(expect.arrayContaining(["2018-10-06", "2018-10-07", "2018-10-08"]));
+  expect(days).toEqual(expect.arrayContaining(["2019-09-28", "2019-09-29", "2019-09-30"]));
   expect(inUtc["strategy_compose_cycles"]).toHaveLength(12 * TICKS);
   expect(differences(inUtc, inZone)).toEqual([]);
 });

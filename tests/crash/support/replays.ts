@@ -8,6 +8,8 @@ const NAME = "bitcoin-daily.csv";
 const BUNDLED = fileURLToPath(new URL(`../../../data/candles/${NAME}`, import.meta.url));
 /** Bars before the first tick. */
 const WARM_UP = TECHNICAL_BARS;
+/** Where the bars begin, so that the first tick comes in a busy time, with the fall of September 2019. */
+const BUSY = "2018-08-01";
 
 export interface Replays extends AsyncDisposable {
   /** The bundled daily bars, cut off so that they give `ticks` ticks to each daily definition. */
@@ -16,14 +18,18 @@ export interface Replays extends AsyncDisposable {
 
 export async function openReplays(): Promise<Replays> {
   const folder = await mkdtemp(join(tmpdir(), "troupe-replay-"));
-  const lines = (await readFile(BUNDLED, "utf8")).split("\n");
+  const [head = "", ...days] = (await readFile(BUNDLED, "utf8")).trimEnd().split("\n");
+  const busy = days.filter((day) => day >= BUSY);
   // Each once: whoever reads one must not meet it half written by another that asks for the same.
   const written = new Map<number, Promise<string>>();
   const write = async (ticks: number): Promise<string> => {
     // Under the same name in each folder: the name is part of every quote.
     const path = join(folder, String(ticks), NAME);
     await mkdir(join(folder, String(ticks)));
-    await writeFile(path, `${lines.slice(0, WARM_UP + ticks).join("\n")}\n`);
+    const bars = WARM_UP + ticks - 1;
+    // As many as a long run asks for there are only from the beginning on.
+    const lines = (busy.length < bars ? days : busy).slice(0, bars);
+    await writeFile(path, `${[head, ...lines].join("\n")}\n`);
     return path;
   };
   return {
