@@ -121,8 +121,11 @@ class PaperVenue {
 
   #available(asked: Fixed, price: Fixed, at: { quote: Quote; step: Fixed | null }): Match {
     const share = this.#profile.maxVolumeShare;
-    if (share === null) return { price, quantity: asked, shortfall: null };
     const { barVolume } = at.quote;
+    // A volume that is not known limits nothing: no chart export of volume 0 may hold an exit back.
+    if (share === null || barVolume === null) {
+      return { price, quantity: asked, shortfall: null };
+    }
     const most = multiply(fixed(barVolume), fixedOf(share));
     if (asked <= most) return { price, quantity: asked, shortfall: null };
     const quantity = floorToStep(most, at.step);

@@ -47,6 +47,7 @@ export function createReplayFeed(recording: {
     range: rangeOf([...tracks.values()]),
     quote: async (symbol, at, since) => quoteOf(tracks.get(symbol), at, since),
     candles: async (symbol, at, count) => candlesOf(tracks.get(symbol), at, count),
+    stepMs: (symbol) => tracks.get(symbol)?.stepMs ?? null,
     funding: async (symbol, since, at) =>
       funding
         .filter((payments) => payments.symbol === symbol)
@@ -117,7 +118,7 @@ function quoteOf(track: Track | undefined, at: number, since: number): Quote | n
     source: `replay:${track.files[newest]}`,
     low: text(low),
     high: text(high),
-    barVolume: text(bar.volume),
+    barVolume: bar.volume === null ? null : text(bar.volume),
   };
 }
 

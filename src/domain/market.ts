@@ -8,8 +8,8 @@ export interface Candle {
   high: number;
   low: number;
   close: number;
-  /** Traded quantity in base currency. */
-  volume: number;
+  /** Traded quantity in base currency; null: not known, which is not the same as nobody trading. */
+  volume: number | null;
 }
 
 /** The price of one symbol as seen at a tick. */
@@ -26,8 +26,11 @@ export interface Quote {
   /** Lowest and highest price since the previous tick, for protections and liquidation. */
   low: DecimalString;
   high: DecimalString;
-  /** Quantity traded in the last bar, base currency: the paper channel's volume limit. */
-  barVolume: DecimalString;
+  /**
+   * Quantity traded in the last bar, base currency: the paper channel's volume limit. Null: not known,
+   * and nothing is limited by it.
+   */
+  barVolume: DecimalString | null;
 }
 
 /** One funding payment time of a perpetual between two ticks. */

@@ -14,6 +14,11 @@ export interface MarketFeed {
   quote(symbol: string, at: number, since: number): Promise<Quote | null>;
   /** Up to `count` bars closed at or before `at`, oldest first, of the feed's own step. */
   candles(symbol: string, at: number, count: number): Promise<Candle[]>;
+  /**
+   * Time from one bar of `symbol` to the next, ms; of bars cut by the calendar the usual one (a day, a
+   * month of 30 days), for each bar says itself when it closed. Null: it has no bars of that symbol.
+   */
+  stepMs(symbol: string): number | null;
   /** Funding payments in (`since`, `at`], oldest first. */
   funding(symbol: string, since: number, at: number): Promise<FundingEvent[]>;
 }

@@ -88,10 +88,11 @@ function coreRules(reading: TechnicalReading, side: "LONG" | "SHORT"): Rule[] {
 
 function confirmations(reading: TechnicalReading, side: "LONG" | "SHORT"): Rule[] {
   const { close, rsi14, volume, volumeMean20, high20, low20 } = reading;
+  const isBusy = volume !== null && volumeMean20 !== null && volume > 1.5 * volumeMean20;
   const broke = side === "LONG" ? close > high20 : close < low20;
   return [
     { holds: rsi14 >= 30 && rsi14 <= 70, text: `RSI ${round(rsi14, 1)} not stretched` },
-    { holds: volume > 1.5 * volumeMean20, text: "volume above 1.5 times its mean" },
+    { holds: isBusy, text: "volume above 1.5 times its mean" },
     { holds: broke, text: `broke the 20-bar ${side === "LONG" ? "high" : "low"}` },
   ];
 }

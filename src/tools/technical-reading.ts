@@ -22,10 +22,10 @@ export type TechnicalReading = {
   bollingerMiddle: number;
   bollingerUpper: number;
   atr14: number;
-  /** Base currency. */
-  volume: number;
-  /** Mean of the 20 bars up to and with the newest. */
-  volumeMean20: number;
+  /** Base currency; null: not known. */
+  volume: number | null;
+  /** Mean of the 20 bars up to and with the newest; null when one of them is not known. */
+  volumeMean20: number | null;
   /** Highest high and lowest low of the 20 bars before the newest. */
   high20: number;
   low20: number;
@@ -57,10 +57,15 @@ export function readTechnicals(candles: readonly Candle[]): TechnicalReading | n
     bollingerUpper: bands.upper,
     atr14: last(atr(candles, 14)),
     volume: newest.volume,
-    volumeMean20: average(candles.slice(-20).map((bar) => bar.volume)),
+    volumeMean20: averageVolume(candles.slice(-20)),
     high20: Math.max(...before.map((bar) => bar.high)),
     low20: Math.min(...before.map((bar) => bar.low)),
   };
+}
+
+function averageVolume(bars: readonly Candle[]): number | null {
+  const volumes = bars.map((bar) => bar.volume).filter((volume) => volume !== null);
+  return volumes.length === bars.length ? average(volumes) : null;
 }
 
 const last = (values: readonly number[]): number => values.at(-1) ?? NaN;

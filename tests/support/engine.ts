@@ -128,6 +128,10 @@ export class HandFeed implements MarketFeed {
     return [];
   }
 
+  stepMs(): null {
+    return null;
+  }
+
   async funding() {
     return [];
   }

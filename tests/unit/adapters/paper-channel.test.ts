@@ -217,6 +217,14 @@ test("in a bar without volume nothing is filled", () => {
   });
 });
 
+test.each([
+  ["an entry", {}],
+  ["an exit", { side: "SELL", action: "close_long", reduceOnly: true }],
+] as const)("where the bar's volume is not known %s is filled whole", (_what, order) => {
+  const report = fill({ ...order, quantity: "5" }, { maxVolumeShare: 0.1 }, { barVolume: null });
+  expect(report).toMatchObject({ status: "filled", fills: [{ quantity: "5" }] });
+});
+
 test("leverage above the venue's is rejected, except to close", () => {
   const perpetual: Partial<PaperProfile> = { marketType: "perpetual", maxLeverage: 40 };
   expect(fill({ leverage: 41 }, perpetual).reason).toBe("leverage 41 is above the most allowed 40");

@@ -45,6 +45,17 @@ test("low and high cover the bars closed since the tick before", async () => {
   expect(await feed.quote("X/Y", 3 * STEP, 0)).toMatchObject({ low: "9", high: "51" });
 });
 
+test("a volume that is not known stays so", async () => {
+  const feed = createReplayFeed({ series: [series([{ ...bar(0, 10), volume: null }])] });
+  expect(await feed.quote("X/Y", STEP, 0)).toMatchObject({ barVolume: null });
+});
+
+test("it says the step of each symbol it has", () => {
+  const feed = createReplayFeed({ series: [series([bar(0, 10)])] });
+  expect(feed.stepMs("X/Y")).toBe(STEP);
+  expect(feed.stepMs("A/B")).toBeNull();
+});
+
 test("when no bar closed since the tick before, low and high are the last close", async () => {
   const feed = createReplayFeed({ series: [series([bar(0, 10)])] });
   expect(await feed.quote("X/Y", STEP + 5, STEP)).toMatchObject({ low: "10", high: "10" });

@@ -71,6 +71,10 @@ test("volume of exactly one and a half times its mean confirms nothing", () => {
   expect(readMomentum({ ...LONG, volume: 15 }).strength).toBe(0.6);
 });
 
+test("volume that is not known confirms nothing", () => {
+  expect(readMomentum({ ...LONG, volume: null, volumeMean20: null }).strength).toBe(0.6);
+});
+
 test("the further from turning, the surer", () => {
   const near = { ...LONG, close: 100.1, ema20: 102.1, macdHistogram: 0.01 };
   expect(readMomentum(near).confidence).toBeLessThan(0.55);
