@@ -13,6 +13,7 @@ const position = z.looseObject({
   entryFees: decimalString,
   leverage: z.number().min(1),
   entryAt: z.number(),
+  closedPnl: decimalString.optional(),
   markPrice: decimalString,
   markAt: z.number(),
 });

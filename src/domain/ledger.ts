@@ -50,17 +50,16 @@ export function applyFill(
   const movement = movementOf(fill, ledger.marketType);
   const netting = netFill(held, fill, movement);
   const legs = legsOf(held, fill, { ...netting, price: fixedString(movement.price), ref });
-  return { ledger: book(ledger, movement, { netting, symbol: fill.symbol, legs }), legs };
+  return { ledger: book(ledger, movement, { netting, symbol: fill.symbol }), legs };
 }
 
 function book(
   ledger: Ledger,
   movement: Movement,
-  { netting, symbol, legs }: { netting: Netting; symbol: string; legs: readonly TradeLeg[] },
+  { netting, symbol }: { netting: Netting; symbol: string },
 ): Ledger {
-  const { closed, position } = netting;
+  const { trip, closed, position } = netting;
   const realized = closed === null ? -movement.fee : closed.gross - movement.fee;
-  const result = Number(legs[0]?.realizedPnl ?? 0);
   return {
     ...ledger,
     cash: fixedString(fixed(ledger.cash) + cashMoved(ledger.marketType, movement, realized)),
@@ -68,8 +67,8 @@ function book(
     feesPaid: fixedString(fixed(ledger.feesPaid) + movement.fee),
     positions: withPosition(ledger.positions, symbol, position),
     totalTrades: ledger.totalTrades + 1,
-    winningTrades: ledger.winningTrades + (result > 0 ? 1 : 0),
-    losingTrades: ledger.losingTrades + (result < 0 ? 1 : 0),
+    winningTrades: ledger.winningTrades + (trip !== null && trip > 0n ? 1 : 0),
+    losingTrades: ledger.losingTrades + (trip !== null && trip < 0n ? 1 : 0),
   };
 }
 

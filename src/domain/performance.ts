@@ -1,6 +1,6 @@
 import { type Drawdown, maxDrawdown } from "./drawdown.ts";
 import { DAY_MS, type EquityPoint, YEAR_MS, returnsOf } from "./equity-curve.ts";
-import type { TradeLeg } from "./portfolio.ts";
+import { type RoundTripLeg, roundTrips } from "./round-trip.ts";
 
 /** Fractions, never percent; null where there is not enough to say. */
 export interface Performance {
@@ -15,7 +15,7 @@ export interface Performance {
   trades: TradeStatistics;
 }
 
-/** Over closed trades; money in quote currency. */
+/** Over round trips that ended; money in quote currency. */
 export interface TradeStatistics {
   closed: number;
   wins: number;
@@ -30,14 +30,11 @@ export interface TradeStatistics {
   expectancyRatio: number | null;
 }
 
-/** `points` oldest first; only closing legs are counted. */
+/** `points` and `legs` oldest first, both from the start. */
 export function performanceOf(
   points: readonly EquityPoint[],
-  legs: readonly Pick<TradeLeg, "realizedPnl">[],
+  legs: readonly RoundTripLeg[],
 ): Performance {
-  const results = legs.flatMap(({ realizedPnl }) =>
-    realizedPnl === null ? [] : [Number(realizedPnl)],
-  );
   return {
     totalReturn: totalReturn(points),
     annualisedReturn: annualisedReturn(points),
@@ -45,7 +42,7 @@ export function performanceOf(
     sortino: sortinoRatio(points),
     maxDrawdown: maxDrawdown(points),
     exposure: meanExposure(points),
-    trades: tradeStatistics(results),
+    trades: tradeStatistics(roundTrips(legs).map(Number)),
   };
 }
 

@@ -17,6 +17,11 @@ export interface Position {
   leverage: number;
   /** When it was opened (or last flipped), ms UTC. */
   entryAt: number;
+  /**
+   * What its parts closed so far have brought, after fees, quote currency: the round trip is won or
+   * lost as a whole. Absent while nothing of it is closed.
+   */
+  closedPnl?: DecimalString;
   /** Last price it was valued at, quote currency. */
   markPrice: DecimalString;
   /** When that price was made, ms UTC. */
@@ -44,9 +49,9 @@ export interface Ledger {
   maxDrawdown: DecimalString;
   /** Fills booked. */
   totalTrades: number;
-  /** Closing legs with positive result. */
+  /** Round trips (from flat to flat, or to the other side) with a positive result after fees. */
   winningTrades: number;
-  /** Closing legs with negative result. */
+  /** Round trips with a negative result. */
   losingTrades: number;
 }
 

@@ -37,6 +37,8 @@ export interface OpenedPart {
 }
 
 export interface Netting {
+  /** Result after fees of the round trip that this fill ended, with its earlier closings; else null. */
+  trip: Fixed | null;
   closed: ClosedPart | null;
   opened: OpenedPart | null;
   /** The position afterwards; null when nothing is left. */
@@ -74,7 +76,8 @@ export function netFill(held: Position | undefined, fill: Fill, movement: Moveme
   const size = quantity < 0n ? -quantity : quantity;
   if (movement.quantity < size) return reduce(held, quantity, movement);
   if (movement.quantity === size) {
-    return { closed: closeWhole(held, movement, movement), opened: null, position: null };
+    const closed = closeWhole(held, movement, movement);
+    return { trip: tripOf(held, closed), closed, opened: null, position: null };
   }
   return flip(held, size, { fill, movement });
 }
@@ -90,7 +93,7 @@ function opening(fill: Fill, movement: Movement, opened: OpenedPart): Netting {
     markPrice: fixedString(movement.price),
     markAt: fill.at,
   };
-  return { closed: null, opened, position };
+  return { trip: null, closed: null, opened, position };
 }
 
 function increase(
@@ -106,7 +109,7 @@ function increase(
     entryFees: fixedString(fixed(held.entryFees) + movement.fee),
     leverage: blendedLeverage(held.leverage, fill.leverage, Number(quantity) / Number(total)),
   };
-  return { closed: null, opened: movement, position };
+  return { trip: null, closed: null, opened: movement, position };
 }
 
 function reduce(held: Position, quantity: Fixed, movement: Movement): Netting {
@@ -115,12 +118,6 @@ function reduce(held: Position, quantity: Fixed, movement: Movement): Netting {
   const heldFees = fixed(held.entryFees);
   const cost = share(heldCost, movement.quantity, size);
   const entryFees = share(heldFees, movement.quantity, size);
-  const position: Position = {
-    ...held,
-    quantity: fixedString(quantity + signed(movement.quantity, movement.buys)),
-    cost: fixedString(heldCost - cost),
-    entryFees: fixedString(heldFees - entryFees),
-  };
   const closed = {
     quantity: movement.quantity,
     cost,
@@ -129,7 +126,14 @@ function reduce(held: Position, quantity: Fixed, movement: Movement): Netting {
     entryFees,
     gross: grossOf(cost, movement.notional, movement.buys),
   };
-  return { closed, opened: null, position };
+  const position: Position = {
+    ...held,
+    quantity: fixedString(quantity + signed(movement.quantity, movement.buys)),
+    cost: fixedString(heldCost - cost),
+    entryFees: fixedString(heldFees - entryFees),
+    closedPnl: fixedString(tripOf(held, closed)),
+  };
+  return { trip: null, closed, opened: null, position };
 }
 
 function flip(
@@ -147,7 +151,14 @@ function flip(
     notional: movement.notional - closing.notional,
     fee: movement.fee - closing.fee,
   };
-  return { ...opening(fill, movement, rest), closed: closeWhole(held, movement, closing) };
+  const closed = closeWhole(held, movement, closing);
+  return { ...opening(fill, movement, rest), trip: tripOf(held, closed), closed };
+}
+
+/** What the round trip has brought with this part: the results of its closing legs. */
+function tripOf(held: Position, part: ClosedPart): Fixed {
+  const before = held.closedPnl === undefined ? 0n : fixed(held.closedPnl);
+  return before + part.gross - part.fee - part.entryFees;
 }
 
 function closeWhole(held: Position, movement: Movement, part: OpenedPart): ClosedPart {

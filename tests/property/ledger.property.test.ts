@@ -1,7 +1,8 @@
 import { Decimal } from "#domain/decimal.ts";
 import { fixed, fixedString, multiply, divide } from "#domain/fixed.ts";
 import { applyFill, applyFunding, applyTransfer, valuePortfolio } from "#domain/ledger.ts";
-import type { Ledger } from "#domain/portfolio.ts";
+import type { Ledger, TradeLeg } from "#domain/portfolio.ts";
+import { roundTrips } from "#domain/round-trip.ts";
 import type { Fill, MarketType } from "#domain/trading.ts";
 import {
   BTC,
@@ -131,6 +132,24 @@ describe("what a ledger holds", () => {
         const open = Object.values(ledger.positions).map(({ entryFees }) => entryFees);
         const booked = Decimal.sum(0, ...results).minus(Decimal.sum(0, ...open));
         expect(booked.toFixed()).toBe(ledger.realizedPnl);
+      }),
+      RUNS,
+    );
+  });
+
+  test("the round trips counted are those that the legs tell of", () => {
+    fc.assert(
+      fc.property(marketTypeArb, fc.array(fillArb, { maxLength: 30 }), (type, fills) => {
+        let ledger = ledgerOf(type);
+        const legs: TradeLeg[] = [];
+        for (const [index, fill] of fills.entries()) {
+          const booked = applyFill(ledger, fill, { instructionId: COMPOSE_ID, fillIndex: index });
+          ledger = booked.ledger;
+          legs.push(...booked.legs);
+        }
+        const trips = roundTrips(legs).map(fixed);
+        expect(ledger.winningTrades).toBe(trips.filter((result) => result > 0n).length);
+        expect(ledger.losingTrades).toBe(trips.filter((result) => result < 0n).length);
       }),
       RUNS,
     );

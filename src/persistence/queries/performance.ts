@@ -1,7 +1,7 @@
 import type { EquityPoint } from "#domain/equity-curve.ts";
 import { type Performance, performanceOf } from "#domain/performance.ts";
 import type { Database } from "#persistence/database.ts";
-import { ms, number, plain, text } from "#persistence/rows.ts";
+import { ms, number, plain, text, textOrNull } from "#persistence/rows.ts";
 import { getStrategy, type StrategyRecord } from "./strategy-record.ts";
 
 export interface StrategyPerformance {
@@ -20,9 +20,9 @@ export const statements = {
     select ${ms("snapshot_ts")} as at, ${plain("total_value")} as equity,
       ${plain("gross_exposure")} as gross_exposure
     from strategy_portfolio_views where strategy_id = $1 order by cycle_index`,
-  results: `
-    select ${plain("realized_pnl")} as realized_pnl from strategy_details
-    where strategy_id = $1 and kind = 'close' order by cycle_index, position`,
+  legs: `
+    select symbol, kind, ${plain("quantity")} as quantity, ${plain("realized_pnl")} as realized_pnl
+    from strategy_details where strategy_id = $1 order by cycle_index, position`,
 };
 
 /** Performance over a strategy's whole history. @throws NotFoundError STRATEGY_NOT_FOUND */
@@ -32,13 +32,18 @@ export async function strategyPerformance(
 ): Promise<StrategyPerformance> {
   const strategy = await getStrategy(database, strategyId);
   const views = await database.sql.rows(statements.views, [strategyId]);
-  const results = await database.sql.rows(statements.results, [strategyId]);
+  const booked = await database.sql.rows(statements.legs, [strategyId]);
   const points = views.map((row) => ({
     at: number(row, "at"),
     equity: text(row, "equity"),
     grossExposure: text(row, "gross_exposure"),
   }));
-  const legs = results.map((row) => ({ realizedPnl: text(row, "realized_pnl") }));
+  const legs = booked.map((row) => ({
+    symbol: text(row, "symbol"),
+    kind: text(row, "kind") === "open" ? ("open" as const) : ("close" as const),
+    quantity: text(row, "quantity"),
+    realizedPnl: textOrNull(row, "realized_pnl"),
+  }));
   const from = points[0]?.at ?? null;
   return {
     strategy,

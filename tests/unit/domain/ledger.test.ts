@@ -29,7 +29,7 @@ describe("partial closes", () => {
     expect(viewOf(twice, { [BTC]: "120" }).totalValue).toBe("10200");
   });
 
-  test("each partial close is a win of its own at the one entry price", () => {
+  test("a round trip is won once, in however many parts it is closed", () => {
     const { ledger, legs } = fold(ledgerOf("perpetual"), [
       fillOf("BUY", "10"),
       fillOf("SELL", "2", { price: "110" }),
@@ -41,10 +41,31 @@ describe("partial closes", () => {
       { kind: "close", type: "LONG", entryPrice: "100", realizedPnl: "40" },
       { kind: "close", type: "LONG", entryPrice: "100", realizedPnl: "60" },
     ]);
-    expect(ledger).toMatchObject({ winningTrades: 3, losingTrades: 0, totalTrades: 4 });
+    expect(ledger).toMatchObject({ winningTrades: 0, losingTrades: 0, totalTrades: 4 });
     expect(viewOf(ledger, { [BTC]: "130" }).holdings).toMatchObject([
       { quantity: "4", entryPrice: "100" },
     ]);
+    const { ledger: flat } = fold(ledger, [fillOf("SELL", "4", { price: "90" })]);
+    expect(flat).toMatchObject({ winningTrades: 1, losingTrades: 0, totalTrades: 5 });
+  });
+
+  test("a round trip is lost as a whole, whatever single parts of it have brought", () => {
+    const { ledger } = fold(ledgerOf("perpetual"), [
+      fillOf("SELL", "10"),
+      fillOf("BUY", "1", { price: "90" }),
+      fillOf("BUY", "9", { price: "120" }),
+    ]);
+    expect(ledger).toMatchObject({ winningTrades: 0, losingTrades: 1, realizedPnl: "-170" });
+  });
+
+  test("what a position was cut by before it is flipped counts for the trip that ended, not the next", () => {
+    const { ledger } = fold(ledgerOf("perpetual"), [
+      fillOf("BUY", "10"),
+      fillOf("SELL", "5", { price: "150" }),
+      fillOf("SELL", "10", { price: "99" }),
+      fillOf("BUY", "5", { price: "100" }),
+    ]);
+    expect(ledger).toMatchObject({ winningTrades: 1, losingTrades: 1, positions: {} });
   });
 
   test("a third of a position takes a third of its cost and leaves the rest exactly", () => {

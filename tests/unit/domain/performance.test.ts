@@ -9,7 +9,7 @@ import {
   totalReturn,
   tradeStatistics,
 } from "#domain/performance.ts";
-import { T0, fillOf, fold, ledgerOf } from "#support/domain-kit.ts";
+import { ETH, T0, fillOf, fold, ledgerOf } from "#support/domain-kit.ts";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import recorded from "../../fixtures/known-answers/performance-metrics.json" with { type: "json" };
@@ -179,11 +179,13 @@ describe("what is not known is null", () => {
 });
 
 describe("trades and exposure", () => {
-  test("opening legs are no trades of their own", () => {
+  test("a trade is a round trip: neither its opening nor each of its closings", () => {
     const { legs } = fold(ledgerOf("perpetual"), [
       fillOf("BUY", "10"),
       fillOf("SELL", "5", { price: "110" }),
-      fillOf("SELL", "5", { price: "90" }),
+      fillOf("SELL", "10", { price: "110" }),
+      fillOf("BUY", "5", { price: "130" }),
+      fillOf("BUY", "1", { symbol: ETH }),
     ]);
     expect(performanceOf([], legs).trades).toMatchObject({
       closed: 2,
