@@ -1,4 +1,5 @@
 // Simulated execution: what a venue would have done with an order at the tick's price.
+import { BarVolumes, type VolumeSource } from "#domain/bar-volumes.ts";
 import type { DecimalString } from "#domain/decimal.ts";
 import { errorMessage } from "#domain/errors.ts";
 import {
@@ -6,14 +7,16 @@ import {
   fixed,
   fixedOf,
   fixedString,
+  larger,
   multiply,
-  ONE,
   parseFixed,
   smaller,
 } from "#domain/fixed.ts";
 import type { MarketSnapshot, Quote } from "#domain/market.ts";
+import { type PaperTerms, slipped } from "#domain/paper-terms.ts";
+import { PAPER_LIQUIDATION } from "#domain/perpetual.ts";
 import type { ExecutionReport, InstrumentRules, MarketType, Order } from "#domain/trading.ts";
-import type { PaperChannel } from "#ports/trade-channel.ts";
+import type { PaperAccount, PaperChannel } from "#ports/trade-channel.ts";
 
 /** What a symbol's orders must satisfy; without the symbol itself. */
 export type LotRules = Omit<InstrumentRules, "symbol">;
@@ -27,8 +30,10 @@ export interface PaperProfile {
   takerFeeRate: number;
   /** How much worse than the quote an order fills, in hundredths of a percent. */
   slippageBps: number;
-  /** Most of the last bar's volume one order may take, fraction; null: all it asks. */
+  /** Most of a bar's volume one strategy gets out of it, fraction; null: all it asks. */
   maxVolumeShare: number | null;
+  /** How long after a funding payment an opening still pays it, ms; none when left out. */
+  fundingGraceMs?: number;
   /** Rules by base currency, e.g. `BTC`. */
   rules: Readonly<Record<string, LotRules>>;
   /** For every other base currency. */
@@ -37,7 +42,8 @@ export interface PaperProfile {
 
 /** Opens the paper channel of a profile. It keeps no state: equal order and market, equal report. */
 export function createPaperChannel(profile: PaperProfile): PaperChannel {
-  const venue = new PaperVenue(profile);
+  const terms = termsOf(profile);
+  const venue = new PaperVenue(profile, terms);
   return {
     name: profile.name,
     kind: "paper",
@@ -45,9 +51,30 @@ export function createPaperChannel(profile: PaperProfile): PaperChannel {
     maxLeverage: profile.maxLeverage,
     takerFeeRate: profile.takerFeeRate,
     slippageRate: profile.slippageBps / 10_000,
+    terms,
     rules: (symbol) => ({ symbol, ...lotRulesOf(profile, symbol) }),
-    execute: (orders, market) => orders.map((order) => venue.execute(order, market)),
+    execute: (orders, market, account) => {
+      const session = { market, ...(account ?? { volumes: volumesOf(terms), cash: null }) };
+      return orders.map((order) => venue.execute(order, session));
+    },
   };
+}
+
+function termsOf(profile: PaperProfile): PaperTerms {
+  return {
+    feeRate: fixedOf(profile.takerFeeRate),
+    slippage: fixedOf(profile.slippageBps) / 10_000n,
+    volumeShare: profile.maxVolumeShare === null ? null : fixedOf(profile.maxVolumeShare),
+    liquidation: profile.marketType === "spot" ? null : PAPER_LIQUIDATION,
+    fundingGraceMs: profile.fundingGraceMs ?? 0,
+  };
+}
+
+const volumesOf = ({ volumeShare }: PaperTerms): BarVolumes => new BarVolumes(volumeShare);
+
+/** One cycle's orders: each meets what the ones before it have left. */
+interface Session extends PaperAccount {
+  market: MarketSnapshot;
 }
 
 /** The rules with their numbers parsed once. */
@@ -59,35 +86,38 @@ interface Lots {
 }
 
 /** A fill, or why there is none. */
-type Match = { price: Fixed; quantity: Fixed; shortfall: string | null } | { refusal: string };
+type Match = Filled | { refusal: string };
+
+interface Filled {
+  price: Fixed;
+  quantity: Fixed;
+  shortfall: string | null;
+  source: VolumeSource;
+}
 
 class PaperVenue {
   readonly #profile: PaperProfile;
-  readonly #feeRate: Fixed;
-  readonly #buyFactor: Fixed;
-  readonly #sellFactor: Fixed;
+  readonly #terms: PaperTerms;
   readonly #lots = new Map<string, Lots>();
 
-  constructor(profile: PaperProfile) {
+  constructor(profile: PaperProfile, terms: PaperTerms) {
     this.#profile = profile;
-    this.#feeRate = fixedOf(profile.takerFeeRate);
-    const slippage = fixedOf(profile.slippageBps) / 10_000n;
-    this.#buyFactor = ONE + slippage;
-    this.#sellFactor = ONE - slippage;
+    this.#terms = terms;
   }
 
-  execute(order: Order, market: MarketSnapshot): ExecutionReport {
+  execute(order: Order, session: Session): ExecutionReport {
     try {
-      const match = this.#match(order, market);
+      const match = this.#match(order, session);
       return "refusal" in match
         ? rejected(order, match.refusal)
-        : this.#filled(order, market, match);
+        : this.#fill(order, session, match);
     } catch (error) {
       return { ...rejected(order, errorMessage(error)), status: "error" };
     }
   }
 
-  #match(order: Order, market: MarketSnapshot): Match {
+  #match(order: Order, session: Session): Match {
+    const { market } = session;
     const quote = market.quotes[order.symbol];
     if (quote === undefined) return { refusal: `no price for ${order.symbol}` };
     if (quote.quality === "stale" && !order.reduceOnly) {
@@ -106,56 +136,42 @@ class PaperVenue {
       quantityRefusal(asked, lots, order.reduceOnly) ??
       notionalRefusal(multiply(asked, price), lots, order.reduceOnly);
     if (refusal !== null) return { refusal };
-    return this.#available(asked, price, { quote, step: lots.step });
+    return available(asked, price, { quote, step: lots.step, volumes: session.volumes });
   }
 
   /** The price now, made worse by slippage but never past the limit; null: the limit is not reached. */
   #priceOf(order: Order, price: Fixed): Fixed | null {
-    const slipped = multiply(price, order.side === "BUY" ? this.#buyFactor : this.#sellFactor);
-    if (order.priceMode === "market") return slipped;
+    const buys = order.side === "BUY";
+    const made = slipped(price, buys, this.#terms);
+    if (order.priceMode === "market") return made;
     if (order.limitPrice === null) throw new Error("a limit order without a limit price");
     const limit = fixed(order.limitPrice);
-    if (order.side === "BUY") return price <= limit ? smaller(slipped, limit) : null;
-    return price >= limit ? -smaller(-slipped, -limit) : null;
+    if (buys) return price <= limit ? smaller(made, limit) : null;
+    return price >= limit ? larger(made, limit) : null;
   }
 
-  #available(asked: Fixed, price: Fixed, at: { quote: Quote; step: Fixed | null }): Match {
-    const share = this.#profile.maxVolumeShare;
-    const { barVolume } = at.quote;
-    // A volume that is not known limits nothing: no chart export of volume 0 may hold an exit back.
-    if (share === null || barVolume === null) {
-      return { price, quantity: asked, shortfall: null };
-    }
-    const most = multiply(fixed(barVolume), fixedOf(share));
-    if (asked <= most) return { price, quantity: asked, shortfall: null };
-    const quantity = floorToStep(most, at.step);
-    const limit = `at most ${share} of the bar's volume ${barVolume}`;
-    if (quantity === 0n) return { refusal: `filled 0 of ${fixedString(asked)}: ${limit}` };
-    const shortfall = `filled ${fixedString(quantity)} of ${fixedString(asked)}: ${limit}`;
-    return { price, quantity, shortfall };
-  }
-
-  #filled(
-    order: Order,
-    market: MarketSnapshot,
-    match: { price: Fixed; quantity: Fixed; shortfall: string | null },
-  ): ExecutionReport {
-    const fee = multiply(multiply(match.quantity, match.price), this.#feeRate);
+  #fill(order: Order, session: Session, match: Filled): ExecutionReport {
+    const { price, quantity, shortfall, source } = match;
+    const notional = multiply(quantity, price);
+    const fee = multiply(notional, this.#terms.feeRate);
+    const refusal = pay(session, order, { notional, fee });
+    if (refusal !== null) return rejected(order, refusal);
+    session.volumes.take(source, quantity);
     return {
       instructionId: order.instructionId,
-      status: match.shortfall === null ? "filled" : "partial",
+      status: shortfall === null ? "filled" : "partial",
       fills: [
         {
           symbol: order.symbol,
           side: order.side,
-          quantity: fixedString(match.quantity),
-          price: fixedString(match.price),
+          quantity: fixedString(quantity),
+          price: fixedString(price),
           fee: { amount: fixedString(fee), currency: "quote" },
-          at: market.at,
+          at: session.market.at,
           leverage: order.leverage,
         },
       ],
-      reason: match.shortfall,
+      reason: shortfall,
       exchangeOrderId: `paper-${order.clientOrderId}`,
     };
   }
@@ -173,6 +189,34 @@ class PaperVenue {
     this.#lots.set(symbol, lots);
     return lots;
   }
+}
+
+function available(
+  asked: Fixed,
+  price: Fixed,
+  { quote, step, volumes }: { quote: Quote; step: Fixed | null; volumes: BarVolumes },
+): Match {
+  const source = { symbol: quote.symbol, barCloseAt: quote.at, volume: quote.barVolume };
+  const most = volumes.available(source);
+  if (most === null || asked <= most) return { price, quantity: asked, shortfall: null, source };
+  const quantity = floorToStep(most, step);
+  const shortfall = volumes.shortfall(source, { asked, filled: quantity });
+  return quantity === 0n ? { refusal: shortfall } : { price, quantity, shortfall, source };
+}
+
+/** A spot venue takes no order that the account cannot pay: an earlier sale may have brought less. */
+function pay(
+  session: Session,
+  { side }: Order,
+  { notional, fee }: { notional: Fixed; fee: Fixed },
+): string | null {
+  if (session.cash === null) return null;
+  const left = session.cash + (side === "BUY" ? -notional : notional) - fee;
+  if (left < 0n) {
+    return `costs ${fixedString(notional + fee)}, the account has ${fixedString(session.cash)}`;
+  }
+  session.cash = left;
+  return null;
 }
 
 function leverageRefusal(order: Order, profile: PaperProfile): string | null {

@@ -26,6 +26,7 @@ export const PAPER_PROFILES: readonly PaperProfile[] = [
     takerFeeRate: 0.0005,
     slippageBps: 3,
     maxVolumeShare: 0.1,
+    fundingGraceMs: 15_000,
     rules: { BTC: lot("0.001", "100", "1000"), ETH: lot("0.001", "20", "10000") },
     defaultRules: lot("0.01", "5"),
   },

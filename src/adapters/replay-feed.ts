@@ -1,3 +1,4 @@
+import { barsOf } from "#domain/bars.ts";
 import { decimal, toDecimalString } from "#domain/decimal.ts";
 import { DomainError } from "#domain/errors.ts";
 import type { Candle, FundingEvent, Quote } from "#domain/market.ts";
@@ -109,7 +110,8 @@ function quoteOf(track: Track | undefined, at: number, since: number): Quote | n
   const newest = newestIndex(track, at);
   const bar = track?.candles[newest];
   if (track === undefined || bar === undefined) return null;
-  const { low, high } = extremes(track, { first: newestIndex(track, since) + 1, last: newest });
+  const span = { first: newestIndex(track, since) + 1, last: newest };
+  const { low, high } = extremes(track, span);
   return {
     symbol: track.symbol,
     price: text(bar.close),
@@ -119,6 +121,7 @@ function quoteOf(track: Track | undefined, at: number, since: number): Quote | n
     low: text(low),
     high: text(high),
     barVolume: bar.volume === null ? null : text(bar.volume),
+    bars: barsOf(track.candles.slice(span.first, span.last + 1)),
   };
 }
 

@@ -89,6 +89,10 @@ export function smaller(left: Fixed, right: Fixed): Fixed {
   return left < right ? left : right;
 }
 
+export function larger(left: Fixed, right: Fixed): Fixed {
+  return left > right ? left : right;
+}
+
 function parsePlain(text: string): Fixed {
   const point = text.indexOf(".");
   if (point === -1) return BigInt(text) * ONE;

@@ -97,13 +97,38 @@ export function applyFunding(ledger: Ledger, event: FundingEvent, graceMs = 0): 
   const position = ledger.positions[event.symbol];
   if (ledger.marketType === "spot" || position === undefined) return ledger;
   if (!isFunded(position.entryAt, event.at, graceMs)) return ledger;
-  const payment = fundingPayment(fixed(position.quantity), event);
+  return withFunding(ledger, fundingPayment(fixed(position.quantity), event));
+}
+
+function withFunding(ledger: Ledger, payment: Fixed): Ledger {
   return {
     ...ledger,
     cash: fixedString(fixed(ledger.cash) + payment),
     realizedPnl: fixedString(fixed(ledger.realizedPnl) + payment),
     fundingNet: fixedString(fixed(ledger.fundingNet) + payment),
   };
+}
+
+/**
+ * Books the funding of the instant at which `legs` opened something: what is opened at a payment, or
+ * within the venue's grace after it, pays that payment as well. What was held before has paid it.
+ */
+export function applyEntryFunding(
+  ledger: Ledger,
+  legs: readonly TradeLeg[],
+  { funding, graceMs }: { funding: readonly FundingEvent[]; graceMs: number },
+): Ledger {
+  if (ledger.marketType === "spot" || funding.length === 0) return ledger;
+  let payment = 0n;
+  for (const { kind, symbol, side, quantity, entryAt } of legs) {
+    if (kind === "close") continue;
+    const opened = side === "BUY" ? fixed(quantity) : -fixed(quantity);
+    for (const event of funding) {
+      const isDue = event.at <= entryAt && isFunded(entryAt, event.at, graceMs);
+      if (event.symbol === symbol && isDue) payment += fundingPayment(opened, event);
+    }
+  }
+  return payment === 0n ? ledger : withFunding(ledger, payment);
 }
 
 /**

@@ -12,6 +12,18 @@ export interface Candle {
   volume: number | null;
 }
 
+/** A bar that closed between two ticks, as exits are looked for in it. Times are ms UTC. */
+export interface Bar {
+  openAt: number;
+  closeAt: number;
+  open: DecimalString;
+  high: DecimalString;
+  low: DecimalString;
+  close: DecimalString;
+  /** Traded quantity in base currency; null: not known, and nothing is limited by it. */
+  volume: DecimalString | null;
+}
+
 /** The price of one symbol as seen at a tick. */
 export interface Quote {
   symbol: string;
@@ -31,6 +43,11 @@ export interface Quote {
    * and nothing is limited by it.
    */
   barVolume: DecimalString | null;
+  /**
+   * Bars closed since the previous tick, oldest first, the last of them at `at`; many fine ones are
+   * merged. Absent where the feed knows a price and a range only.
+   */
+  bars?: readonly Bar[];
 }
 
 /** One funding payment time of a perpetual between two ticks. */

@@ -131,6 +131,36 @@ export function liquidationPrices(
   });
 }
 
+/** What stands behind one position: its own margin, or in a cross wallet what the others leave. */
+export interface Backing {
+  wallet: Fixed;
+  /** Where the venue takes the position over; null: at no price above zero. */
+  liquidationPrice: Fixed | null;
+}
+
+/** The backing of the position in `symbol`, the others valued at the quotes. */
+export function backingOf(
+  ledger: Ledger,
+  symbol: string,
+  { quotes, model }: Pick<MarketSnapshot, "quotes"> & { model: LiquidationModel },
+): Backing | null {
+  const position = ledger.positions[symbol];
+  if (position === undefined) return null;
+  const exposure = exposureOf(position, quotes[symbol]);
+  const tier = tierOf(model, notionalOf(exposure));
+  const wallet =
+    model.marginMode === "isolated"
+      ? initialMargin(exposure.cost, exposure.leverage)
+      : crossMargin(othersOf(ledger, symbol, quotes), fixed(ledger.cash), model);
+  return { wallet, liquidationPrice: liquidationPrice(model, { ...exposure, wallet, tier }) };
+}
+
+function othersOf(ledger: Ledger, symbol: string, quotes: MarketSnapshot["quotes"]): Exposure[] {
+  return Object.values(ledger.positions)
+    .filter((one) => one.symbol !== symbol)
+    .map((one) => exposureOf(one, quotes[one.symbol]));
+}
+
 /** Positions whose liquidation price was crossed since the previous tick, on a fresh quote. */
 export function liquidations(
   ledger: Ledger,

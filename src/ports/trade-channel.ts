@@ -1,6 +1,9 @@
+import type { BarVolumes } from "#domain/bar-volumes.ts";
 import type { DecimalString } from "#domain/decimal.ts";
+import type { Fixed } from "#domain/fixed.ts";
 import type { MarketSnapshot } from "#domain/market.ts";
 import type { OrderReport } from "#domain/order-report.ts";
+import type { PaperTerms } from "#domain/paper-terms.ts";
 import type { ExecutionReport, InstrumentRules, MarketType, Order } from "#domain/trading.ts";
 
 /** What is known of every venue before anything is sent to it. */
@@ -17,13 +20,23 @@ export interface Venue {
   rules(symbol: string): InstrumentRules;
 }
 
+/** What a paper venue must know of the account that orders. */
+export interface PaperAccount {
+  /** What bars still have to give to this strategy; the fills are taken out of it. */
+  volumes: BarVolumes;
+  /** Spot: free quote currency, from which purchases are paid. Null on a perpetual. */
+  cash: Fixed | null;
+}
+
 /** Simulated execution: the answer is known at once, so a cycle is one commit. */
 export interface PaperChannel extends Venue {
   readonly kind: "paper";
+  readonly terms: PaperTerms;
   /** One report per order, in the orders' sequence; it never throws for one order. */
   execute(
     orders: readonly Order[],
     market: MarketSnapshot,
+    account?: PaperAccount,
   ): Promise<ExecutionReport[]> | ExecutionReport[];
 }
 

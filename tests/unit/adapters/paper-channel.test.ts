@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { BarVolumes, stillTaken } from "#domain/bar-volumes.ts";
+import { fixed } from "#domain/fixed.ts";
 import type { MarketSnapshot, Quote } from "#domain/market.ts";
 import type { ExecutionReport, Order } from "#domain/trading.ts";
 import { createChannelRegistry } from "#adapters/channel-registry.ts";
@@ -225,6 +227,49 @@ test.each([
   expect(report).toMatchObject({ status: "filled", fills: [{ quantity: "5" }] });
 });
 
+test("a bar gives its share once, over all orders and cycles of a strategy", () => {
+  const channel = createPaperChannel(profile({ maxVolumeShare: 0.1 }));
+  const volumes = new BarVolumes(channel.terms.volumeShare);
+  const seen = market({ barVolume: "1000" });
+  const orders = [order({ quantity: "60" }), order({ quantity: "60" }), order({ quantity: "60" })];
+  const reports = synchronous(channel.execute(orders, seen, { volumes, cash: null }));
+  expect(reports.map(({ fills }) => fills[0]?.quantity)).toEqual(["60", "40", undefined]);
+  expect(reports.map(({ reason }) => reason)).toEqual([
+    null,
+    "filled 40 of 60: at most 0.1 of the bar's volume 1000, of which 60 had been taken",
+    "filled 0 of 60: at most 0.1 of the bar's volume 1000, of which 100 had been taken",
+  ]);
+
+  // A later cycle on the same bar finds it empty, one on the next bar does not.
+  const later = new BarVolumes(channel.terms.volumeShare, volumes.remembered(seen));
+  const [again] = synchronous(channel.execute(orders, seen, { volumes: later, cash: null }));
+  expect(again?.status).toBe("rejected");
+  const next = market({ barVolume: "1000", at: AT + HOUR_MS });
+  const [fresh] = synchronous(channel.execute(orders, next, { volumes: later, cash: null }));
+  expect(fresh?.status).toBe("filled");
+  expect(later.remembered(next)).toEqual([
+    { symbol: "BTC/USDT", barCloseAt: AT + HOUR_MS, quantity: "100" },
+  ]);
+  expect(stillTaken(volumes.remembered(seen), next)).toEqual([]);
+  expect(stillTaken(volumes.remembered(seen), seen)).toEqual(volumes.remembered(seen));
+});
+
+test("nothing is bought with money that an earlier sale did not bring", () => {
+  const channel = createPaperChannel(profile({ maxVolumeShare: 0.1, takerFeeRate: 0.001 }));
+  const account = { volumes: new BarVolumes(channel.terms.volumeShare), cash: fixed("500") };
+  const seen = market({ barVolume: "10" });
+  const orders = [
+    order({ side: "SELL", action: "close_long", reduceOnly: true, quantity: "3" }),
+    order({ symbol: "ETH/USDT", quantity: "3" }),
+    order({ symbol: "ETH/USDT", quantity: "1" }),
+  ];
+  const ether = { ...quoteIn(seen), symbol: "ETH/USDT", barVolume: "100" };
+  const quotes = { ...seen.quotes, "ETH/USDT": ether };
+  const reports = synchronous(channel.execute(orders, { ...seen, quotes }, account));
+  expect(reports.map(({ status }) => status)).toEqual(["partial", "rejected", "filled"]);
+  expect(reports[1]?.reason).toBe("costs 3003, the account has 1499");
+});
+
 test("leverage above the venue's is rejected, except to close", () => {
   const perpetual: Partial<PaperProfile> = { marketType: "perpetual", maxLeverage: 40 };
   expect(fill({ leverage: 41 }, perpetual).reason).toBe("leverage 41 is above the most allowed 40");
@@ -318,6 +363,12 @@ function market(changes: Partial<Quote>): MarketSnapshot {
     ...changes,
   };
   return { at: AT, quotes: { "BTC/USDT": quote }, funding: [], facts: {} };
+}
+
+function quoteIn({ quotes }: MarketSnapshot): Quote {
+  const quote = quotes["BTC/USDT"];
+  if (quote === undefined) throw new Error("no quote");
+  return quote;
 }
 
 function profile(changes: Partial<PaperProfile>): PaperProfile {

@@ -17,6 +17,17 @@ test("a quote is the close of the newest bar that has closed", async () => {
     low: "19",
     high: "21",
     barVolume: "7",
+    bars: [
+      {
+        openAt: STEP,
+        closeAt: 2 * STEP,
+        open: "20",
+        high: "21",
+        low: "19",
+        close: "20",
+        volume: "7",
+      },
+    ],
   });
 });
 
@@ -54,6 +65,15 @@ test("it says the step of each symbol it has", () => {
   const feed = createReplayFeed({ series: [series([bar(0, 10)])] });
   expect(feed.stepMs("X/Y")).toBe(STEP);
   expect(feed.stepMs("A/B")).toBeNull();
+});
+
+test("the bars closed since the tick before come with the quote, each once", async () => {
+  const feed = createReplayFeed({ series: [series([bar(0, 50), bar(1, 10), bar(2, 30)])] });
+  const closes = async (at: number, since: number) =>
+    (await feed.quote("X/Y", at, since))?.bars?.map(({ close }) => close);
+  expect(await closes(3 * STEP, STEP)).toEqual(["10", "30"]);
+  expect(await closes(3 * STEP, 3 * STEP)).toEqual([]);
+  expect(await closes(3 * STEP - 1, 0)).toEqual(["50", "10"]);
 });
 
 test("when no bar closed since the tick before, low and high are the last close", async () => {

@@ -1,5 +1,6 @@
 import { fixedOf, fixedString, multiply } from "#domain/fixed.ts";
-import { applyFunding, valuePortfolio } from "#domain/ledger.ts";
+import { applyEntryFunding, applyFunding, valuePortfolio } from "#domain/ledger.ts";
+import type { FundingEvent } from "#domain/market.ts";
 import {
   type Exposure,
   type LiquidationModel,
@@ -63,6 +64,52 @@ describe("funding over a holding window", () => {
       realizedPnl: "-0.11",
       fundingNet: "-0.11",
     });
+  });
+
+  // The rows of the same source that the recorded file leaves out, with a fill at a tick.
+  test.each([
+    { row: "05", openedAt: 0, until: 7, short: -0.0006648 },
+    { row: "07", openedAt: 1000, until: 8, short: -0.0009141 },
+    { row: "02", openedAt: 15_000, until: 8, short: -0.0002493 },
+  ])(
+    "row $row: a fill at or shortly after a payment pays it once",
+    ({ openedAt, until, short }) => {
+      const start = funding.funding_rates_8h[0]?.timestamp ?? 0;
+      const events = funding.funding_rates_8h.map(({ fundingRate, timestamp }): FundingEvent => {
+        const candle = funding.mark_ohlcv_1h.find(([at]) => at === timestamp);
+        return {
+          symbol: BTC,
+          at: timestamp,
+          rate: String(fundingRate),
+          markPrice: String(candle?.[1]),
+        };
+      });
+      const fill = fillOf("SELL", "30", { price: "2.7", at: start + openedAt });
+      const booked = fold(ledgerOf("perpetual"), [fill]);
+      let ledger = applyEntryFunding(booked.ledger, booked.legs, {
+        funding: events.filter(({ at }) => at <= start + openedAt),
+        graceMs: BINANCE_GRACE_MS,
+      });
+      for (const event of events) {
+        const isLater = event.at > start + openedAt && event.at <= start + until * HOUR;
+        if (isLater) ledger = applyFunding(ledger, event);
+      }
+      expect(Number(ledger.fundingNet)).toBeCloseTo(short, 9);
+      expect(Number(ledger.cash)).toBeCloseTo(10_000 + short, 9);
+    },
+  );
+
+  test("what is added at a payment pays for itself, not again for what was held", () => {
+    const held = fold(ledgerOf("perpetual"), [fillOf("BUY", "10")]).ledger;
+    const event = { symbol: BTC, at: T0 + HOUR, rate: "0.0001", markPrice: "100" };
+    const paid = applyFunding(held, event);
+    const added = fold(paid, [fillOf("BUY", "5", { at: T0 + HOUR })]);
+    const grace = { funding: [event], graceMs: 0 };
+    expect(applyEntryFunding(added.ledger, added.legs, grace).fundingNet).toBe("-0.15");
+    const closed = fold(paid, [fillOf("SELL", "5", { at: T0 + HOUR })]);
+    expect(applyEntryFunding(closed.ledger, closed.legs, grace)).toBe(closed.ledger);
+    const elsewhere = { ...grace, funding: [{ ...event, symbol: ETH }] };
+    expect(applyEntryFunding(added.ledger, added.legs, elsewhere)).toBe(added.ledger);
   });
 
   test("nothing is paid on spot or without a position", () => {
