@@ -1,5 +1,6 @@
 import type { ContextBefore } from "#domain/cycle.ts";
 import type { Decision } from "#domain/decision.ts";
+import type { FillState } from "#domain/exit.ts";
 import type { JsonObject } from "#domain/json.ts";
 import { defineEntity, p } from "@mikro-orm/core";
 import { double, instant, timestamps } from "./columns.ts";
@@ -27,6 +28,8 @@ const StrategyComposeCycleSchema = defineEntity({
     stateBefore: p.json<JsonObject>().nullable(),
     // What the cycle before left, written when retention removes that one.
     contextBefore: p.json<ContextBefore>().nullable(),
+    // Exits under way and volume taken, as this cycle found them; null where there was neither.
+    fillsBefore: p.json<FillState>().nullable(),
     paramsVersion: p.integer(),
     definitionVersion: p.integer(),
     error: p.json<JsonObject>().nullable(),

@@ -1,5 +1,6 @@
 import type { DecimalString } from "./decimal.ts";
 import type { Decision, Protection } from "./decision.ts";
+import type { FillState } from "./exit.ts";
 import type { JsonObject } from "./json.ts";
 import type { VenueFill } from "./order-report.ts";
 import type { Ledger, PortfolioView, Position, TradeLeg } from "./portfolio.ts";
@@ -44,6 +45,8 @@ export interface Cycle {
   decision: Omit<Decision, "rationale" | "state"> | null;
   /** The decision state this cycle started from. */
   stateBefore: JsonObject | null;
+  /** The exits under way and the volume taken that it started from; absent where there was neither. */
+  fillsBefore?: FillState;
   paramsVersion: number;
   definitionVersion: number;
   /** Why the cycle failed; null when completed. */

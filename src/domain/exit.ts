@@ -24,6 +24,17 @@ export interface OpenExit {
   since: number;
 }
 
+/** What earlier cycles left besides money and positions; what is empty is absent. */
+export interface FillState {
+  exits?: OpenExit[];
+  taken?: TakenVolume[];
+  /**
+   * Up to when the market has been dealt with, ms UTC, where that is past the newest tick: a cycle
+   * between two ticks has settled funding and read bars as well.
+   */
+  seenUntil?: number;
+}
+
 /** What a strategy has taken out of the newest bar of a symbol; part of the durable state. */
 export interface TakenVolume {
   symbol: string;

@@ -18,6 +18,8 @@ export const StopReason = {
   error: "error",
   /** Stopped with positions left open that should have been closed; the detail names them. */
   errorClosingPositions: "error_closing_positions",
+  /** Its account ended: a liquidation took all that stood behind it. */
+  bankrupt: "bankrupt",
   /** Planned interruption; resumed at the next boot. */
   cancelled: "cancelled",
 } as const;

@@ -30,7 +30,14 @@ async function tablesOf({ sql }: Database): Promise<unknown[]> {
   return rows.map((row) => row["tablename"]);
 }
 
-const ALL = ["0001-initial", "0002-context-before", "0003-history-indexes", "0004-list-indexes"];
+const ALL = [
+  "0001-initial",
+  "0002-context-before",
+  "0003-history-indexes",
+  "0004-list-indexes",
+  "0006-live-orders",
+  "0007-fills-before",
+];
 
 describe.each(storeKinds)("migrations on %s", (kind) => {
   test("an empty database is brought to what the entities say, and back to nothing", async () => {

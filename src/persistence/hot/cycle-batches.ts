@@ -37,6 +37,7 @@ export const cycles = batchFrom<Cycle>({
   rationale: ["text", (cycle) => cycle.rationale],
   decision: ["jsonb", (cycle) => cycle.decision],
   state_before: ["jsonb", (cycle) => cycle.stateBefore],
+  fills_before: ["jsonb", (cycle) => cycle.fillsBefore],
   params_version: ["int", (cycle) => cycle.paramsVersion],
   definition_version: ["int", (cycle) => cycle.definitionVersion],
   error: ["jsonb", (cycle) => cycle.error],

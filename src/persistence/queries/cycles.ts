@@ -2,6 +2,7 @@ import type { Cycle, CycleCause } from "#domain/cycle.ts";
 import type { DecimalString } from "#domain/decimal.ts";
 import type { Decision } from "#domain/decision.ts";
 import { NotFoundError } from "#domain/errors.ts";
+import type { FillState } from "#domain/exit.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { Database } from "#persistence/database.ts";
 import { jsonOrNull, ms, number, oneOf, plain, text, textOrNull } from "#persistence/rows.ts";
@@ -45,6 +46,8 @@ export interface CycleDetail extends CycleRecord {
   view: StoredView | null;
   /** The params the strategy had then. */
   params: JsonObject | null;
+  /** The exits under way and the volume taken that it found; null where there was neither. */
+  fillsBefore: FillState | null;
 }
 
 const columns = `
@@ -66,7 +69,7 @@ export const statements = {
     select s.id from strategies s
     join strategy_compose_cycles c on c.strategy_id = s.id and c.compose_id = $1`,
   cycle: `
-    select ${columns}, p.params ${source}
+    select ${columns}, c.fills_before, p.params ${source}
     left join strategy_param_versions p
       on p.strategy_id = c.strategy_id and p.version = c.params_version
     where c.strategy_id = $1 and c.compose_id = $2`,
@@ -115,7 +118,8 @@ export async function getCycle(
   const children = await childrenOf(sql, strategyId, [row]);
   const cycle = cycleOf(row, children);
   const view = await getView(database, strategyId, cycle.cycleIndex);
-  return { ...cycle, view, params: jsonOrNull(row, "params") };
+  const fillsBefore: FillState | null = jsonOrNull(row, "fills_before");
+  return { ...cycle, view, params: jsonOrNull(row, "params"), fillsBefore };
 }
 
 interface Children {
