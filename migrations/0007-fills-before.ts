@@ -1,13 +1,30 @@
 import { Migration } from "@mikro-orm/migrations";
 
+const without = `alter table "strategies" drop constraint "strategies_stop_reason_check";`;
+
+function stopReasons(...reasons: string[]): string {
+  const list = reasons.map((reason) => `'${reason}'`).join(", ");
+  return `alter table "strategies" add constraint "strategies_stop_reason_check" check ("stop_reason" in (${list}));`;
+}
+
+/** What a cycle found of earlier fills, and an account that ended as a reason to stop. */
 export class Migration0007FillsBefore extends Migration {
   override name = "0007-fills-before";
 
   override up(): void {
     this.addSql(`alter table "strategy_compose_cycles" add "fills_before" jsonb null;`);
+    this.addSql(without);
+    this.addSql(
+      stopReasons("normal_exit", "error", "error_closing_positions", "bankrupt", "cancelled"),
+    );
   }
 
   override down(): void {
     this.addSql(`alter table "strategy_compose_cycles" drop column "fills_before";`);
+    this.addSql(
+      `update "strategies" set "stop_reason" = 'error' where "stop_reason" = 'bankrupt';`,
+    );
+    this.addSql(without);
+    this.addSql(stopReasons("normal_exit", "error", "error_closing_positions", "cancelled"));
   }
 }
