@@ -336,6 +336,13 @@ describe("funding of the time between two looks", () => {
     expect(settle(ledger, bars, { funding, stop: "95" }).ledger.fundingNet).toBe("-10");
   });
 
+  test("is paid in a gap between two bars, before the open that ends it", () => {
+    const bars = [bar(0, [100, 101, 99, 100]), bar(5, [90, 91, 89, 90])];
+    const settled = settle(ledger, bars, { funding: [payment(3)], stop: "95" });
+    expect(pricesOf(settled)).toEqual(["90"]);
+    expect(settled.ledger.fundingNet).toBe("-10");
+  });
+
   test("can be what brings the liquidation", () => {
     const thin = fold(ledgerOf("perpetual", "60"), [fillOf("BUY", "10")]).ledger;
     const bars = [bar(0, [100, 101, 95, 100])];
