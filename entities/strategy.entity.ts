@@ -87,6 +87,12 @@ const StrategySchema = defineEntity({
       properties: ["strategyDefinition", "shard", "createdAt"],
       where: "desired_status = 'running' and archived_at is null",
     },
+    {
+      // Who is to stop and has not yet: few, and their exits may go on from tick to tick.
+      name: "idx_strategies_stopping",
+      properties: ["strategyDefinition", "shard"],
+      where: "stop_command_id is not null",
+    },
   ],
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ExitCause } from "#domain/exit.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { StrategyContext } from "./strategy.machine.ts";
 
@@ -27,6 +28,23 @@ const pendingOrder = z.looseObject({
   fills: z.array(z.looseObject({ tradeId: z.string() })),
 });
 
+const fills = z.looseObject({
+  exits: z
+    .array(
+      z.looseObject({
+        symbol: z.string(),
+        cause: z.enum(ExitCause),
+        remaining: decimalString,
+        since: z.number(),
+      }),
+    )
+    .optional(),
+  taken: z
+    .array(z.looseObject({ symbol: z.string(), barCloseAt: z.number(), quantity: decimalString }))
+    .optional(),
+  seenUntil: z.number().optional(),
+});
+
 const strategyContext = z.looseObject({
   strategyId: z.string(),
   ledger: z.looseObject({
@@ -52,6 +70,7 @@ const strategyContext = z.looseObject({
       takeProfit: decimalString.nullable(),
     }),
   ),
+  fills: fills.optional(),
   cycleIndex: z.int().min(0),
   lastTickFor: z.number().nullable(),
   pending: z.array(pendingOrder).min(1).nullable(),

@@ -1,6 +1,7 @@
 import { assign, setup } from "xstate";
 import type { CycleCause, PendingOrder } from "#domain/cycle.ts";
 import type { Decision, Protection } from "#domain/decision.ts";
+import type { FillState } from "#domain/exit.ts";
 import type { JsonObject } from "#domain/json.ts";
 import type { OrderReport } from "#domain/order-report.ts";
 import type { Ledger } from "#domain/portfolio.ts";
@@ -25,6 +26,8 @@ export interface StrategyContext {
   /** What the last decision left for the next (streak counters and the like). */
   decisionState: JsonObject | null;
   protections: Protection[];
+  /** What earlier fills left: exits that go on, volume taken. Absent where there is nothing. */
+  fills?: FillState;
   /** Recorded cycles so far. */
   cycleIndex: number;
   /** `scheduledFor` of the newest recorded tick, ms UTC: a tick is recorded once (I2). */
@@ -61,6 +64,10 @@ export interface RecordedCycle {
   intended: PendingOrder[];
   /** Instruction ids of orders of earlier cycles that are no longer wanted. */
   unwanted: string[];
+  /** Null where there is nothing to remember. */
+  fills: FillState | null;
+  /** The account has come to its end: nothing is held and nothing is left. */
+  hasEnded: boolean;
 }
 
 interface InTurn {
@@ -148,7 +155,8 @@ export const strategyMachine = setup({
     rememberStop: assign({
       stop: ({ context, event }) => (event.type === "STOP" ? rememberedStop(event) : context.stop),
     }),
-    forgetStop: assign({ stop: null }),
+    // What only the stop was closing is not closed any more.
+    forgetStop: assign(({ context }) => withoutStop(context)),
     takeRecorded: assign(({ context, event }) =>
       event.type === "RECORDED" ? afterRecorded(context, event) : context,
     ),
@@ -159,6 +167,15 @@ export const strategyMachine = setup({
       event.type === "TICK" && context.pending !== null && isNewTick(context, event.tick),
     hasPositionsToClose: ({ context, event }) =>
       event.type === "STOP" && event.closePositions && hasPositions(context.ledger),
+    /** Its exits go on from tick to tick; it stops when they are done. */
+    isClosing: ({ context }) => isClosing(context),
+    isNewTickWhileClosing: ({ context, event }) =>
+      event.type === "TICK" && isClosing(context) && isNewTick(context, event.tick),
+    isStopUnderWay: ({ context, event }) =>
+      event.type === "STOP" && isClosing(context) && event.commandId === context.stop?.commandId,
+    hasAccountEnded: ({ event }) => event.type === "RECORDED" && event.hasEnded,
+    leavesExitsUnderWay: ({ context, event }) =>
+      event.type === "RECORDED" && isClosing(afterRecorded(context, event)),
     leavesOrdersOut: ({ event }) => event.type === "RECORDED" && event.pending !== null,
     mustStillClose: ({ context, event }) =>
       event.type === "RECORDED" &&
@@ -178,8 +195,12 @@ export const strategyMachine = setup({
   states: {
     running: {
       on: {
-        TICK: { guard: "isNewTick", target: "composing", actions: decide() },
+        TICK: [
+          { guard: "isNewTickWhileClosing", target: "executing", actions: skip() },
+          { guard: "isNewTick", target: "composing", actions: decide() },
+        ],
         STOP: [
+          { guard: "isStopUnderWay" },
           {
             guard: "hasPositionsToClose",
             target: "executing",
@@ -229,6 +250,12 @@ export const strategyMachine = setup({
             actions: ["takeRecorded", placeIntended(), cancelUnwanted()],
           },
           {
+            guard: "hasAccountEnded",
+            target: "stopped",
+            actions: ["takeRecorded", "forgetStop"],
+          },
+          { guard: "leavesExitsUnderWay", target: "running", actions: "takeRecorded" },
+          {
             guard: "mustStillClose",
             target: "executing",
             reenter: true,
@@ -254,15 +281,7 @@ export const strategyMachine = setup({
         },
         TICK: {
           guard: "isNewTickWithOrdersOut",
-          actions: {
-            type: "skip",
-            params: ({ context, event: { tick, paramsVersion, turn } }: Given<"TICK">) => ({
-              context,
-              tick,
-              paramsVersion,
-              turn,
-            }),
-          },
+          actions: skip(),
         },
         // What is out finishes first, or is cancelled; the stop is taken when nothing is out any more.
         STOP: [
@@ -278,8 +297,12 @@ export const strategyMachine = setup({
     stopped: { on: { RESUME: { target: "running", actions: "forgetStop" } } },
     cancelled: {
       on: {
-        TICK: { guard: "isNewTick", target: "composing", actions: decide() },
+        TICK: [
+          { guard: "isNewTickWhileClosing", target: "executing", actions: skip() },
+          { guard: "isNewTick", target: "composing", actions: decide() },
+        ],
         STOP: [
+          { guard: "isStopUnderWay", target: "running" },
           {
             guard: "hasPositionsToClose",
             target: "executing",
@@ -287,7 +310,10 @@ export const strategyMachine = setup({
           },
           { target: "stopped" },
         ],
-        RESUME: { target: "running", actions: "forgetStop" },
+        RESUME: [
+          { guard: "isClosing", target: "running" },
+          { target: "running", actions: "forgetStop" },
+        ],
         RECORDED: { target: "running", actions: "takeRecorded" },
       },
     },
@@ -303,6 +329,18 @@ function decide() {
       context,
       tick,
       params,
+      paramsVersion,
+      turn,
+    }),
+  } as const;
+}
+
+function skip() {
+  return {
+    type: "skip",
+    params: ({ context, event: { tick, paramsVersion, turn } }: Given<"TICK">) => ({
+      context,
+      tick,
       paramsVersion,
       turn,
     }),
@@ -350,7 +388,7 @@ function ordersOut({ context, event: { turn } }: Given<"RECOVER" | "STOP">) {
 
 function afterRecorded(
   context: StrategyContext,
-  { cause, ledger, decisionState, protections, tickFor, pending }: RecordedCycle,
+  { cause, fills, ledger, decisionState, protections, tickFor, pending }: RecordedCycle,
 ): StrategyContext {
   const { strategyId, stop } = context;
   return {
@@ -362,7 +400,23 @@ function afterRecorded(
     lastTickFor: tickFor ?? context.lastTickFor,
     pending,
     stop: stop !== null && cause === "stop" ? { ...stop, isClosing: true } : stop,
+    ...(fills === null ? {} : { fills }),
   };
+}
+
+/** Has its stop begun to close what is held, and not come to the end of it? */
+export function isClosing({ fills, ledger, stop }: StrategyContext): boolean {
+  const exits = fills?.exits?.length ?? 0;
+  return stop !== null && stop.isClosing && exits > 0 && hasPositions(ledger);
+}
+
+function withoutStop(context: StrategyContext): StrategyContext {
+  const { fills, ...rest } = context;
+  const others = fills?.exits?.filter(({ cause }) => cause !== "stop") ?? [];
+  const { exits: _, ...kept } = fills ?? {};
+  const left = others.length === 0 ? kept : { ...kept, exits: others };
+  const isEmpty = Object.keys(left).length === 0;
+  return { ...rest, stop: null, ...(isEmpty ? {} : { fills: left }) };
 }
 
 function rememberedStop({ commandId, closePositions, reason }: StopRequest): RememberedStop {

@@ -38,7 +38,8 @@ export class BarVolumes {
     return this.#taken.get(keyOf(source))?.quantity ?? 0n;
   }
 
-  take({ symbol, barCloseAt }: VolumeSource, quantity: Fixed): void {
+  take({ symbol, barCloseAt, volume }: VolumeSource, quantity: Fixed): void {
+    if (volume === null) return;
     const key = keyOf({ symbol, barCloseAt });
     const before = this.#taken.get(key)?.quantity ?? 0n;
     this.#taken.set(key, { symbol, barCloseAt, quantity: before + quantity });

@@ -13,6 +13,8 @@ export interface PlanInput extends BudgetInput {
   /** The cycle; instruction ids derive from it and the order's index. */
   composeId: string;
   items: readonly PlanItem[];
+  /** Orders that the cycle has made already; indices go on after them. */
+  ordersBefore?: number;
   rulesOf(symbol: string): InstrumentRules;
 }
 
@@ -84,7 +86,7 @@ function addReduction(
   const price = freshPrice(input.market.quotes[symbol]);
   for (const quantity of parts) {
     plan.orders.push(
-      orderOf(input.composeId, step, { index: plan.orders.length, quantity, leverage }),
+      orderOf(input.composeId, step, { index: nextIndex(plan, input), quantity, leverage }),
     );
     budget.reduce(symbol, step.buys ? quantity : -quantity, price);
   }
@@ -113,10 +115,14 @@ function addOpening(
   if ("reason" in fitted) return fitted.reason;
   const { quantity } = fitted;
   plan.orders.push(
-    orderOf(input.composeId, step, { index: plan.orders.length, quantity, leverage }),
+    orderOf(input.composeId, step, { index: nextIndex(plan, input), quantity, leverage }),
   );
   budget.open(symbol, step.buys ? quantity : -quantity, { price, leverage });
   return null;
+}
+
+function nextIndex({ orders }: NormalisedPlan, { ordersBefore = 0 }: PlanInput): number {
+  return ordersBefore + orders.length;
 }
 
 function belowDust(step: Step, reason: SkipReason): SkipReason {

@@ -9,6 +9,7 @@ export const SkipReason = {
   nothingToClose: "there is nothing to close",
   noFreshPrice: "there is no fresh price to open at",
   spotShort: "a spot account cannot be short",
+  exiting: "an exit of this symbol comes first",
   maxPositions: "the most symbols allowed are held already",
   maxPositionQuantity: "the position is at its largest allowed quantity",
   noBuyingPower: "there is no buying power left",

@@ -54,6 +54,7 @@ export interface Settlement {
  */
 export function settleExits(input: SettleInput): Settlement {
   const { market, seenUntil } = input;
+  if (Object.keys(input.ledger.positions).length === 0) return nothingSettled(input.ledger);
   const settlement: Settlement = { ledger: input.ledger, exits: [], legs: [], open: [] };
   const due = market.funding.filter(({ at }) => seenUntil === null || at > seenUntil);
   for (const position of worstFirst(input)) {
@@ -61,6 +62,11 @@ export function settleExits(input: SettleInput): Settlement {
     settleOne(settlement, input, { position, funding });
   }
   return settlement;
+}
+
+/** Of a ledger without positions, which most are at most times. */
+function nothingSettled(ledger: Ledger): Settlement {
+  return { ledger, exits: [], legs: [], open: [] };
 }
 
 function worstFirst({ ledger, market }: SettleInput): Position[] {

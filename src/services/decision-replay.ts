@@ -142,6 +142,7 @@ async function openAgain(
       cycleIndex: cycleIndex - 1,
       pending: null,
       stop: null,
+      ...(cycle.fillsBefore === null ? {} : { fills: cycle.fillsBefore }),
     },
     channel,
     cause: cycle.cause,
@@ -170,13 +171,19 @@ type Result = Pick<Cycle, "cause" | "status" | "error" | "decision" | "instructi
 
 /** What is compared. */
 function resultOf({ cause, status, error, decision, instructions }: Result): Json {
-  const essence = cause === "stop" ? orderOf : fillOf;
   return {
     status,
     error: throughJson(error),
     decision: throughJson(decision),
-    instructions: instructions.map(essence),
+    instructions: cause === "stop" ? closingOrders(instructions) : instructions.map(fillOf),
   };
+}
+
+/** A stop's prices are not stored: which of its orders a stop loss had set off cannot be seen again. */
+function closingOrders(instructions: readonly Instruction[]): JsonObject[] {
+  return instructions
+    .toSorted((a, b) => (a.symbol < b.symbol ? -1 : 1))
+    .map((instruction) => ({ ...orderOf(instruction), instructionId: null }));
 }
 
 function orderOf(instruction: Instruction): JsonObject {

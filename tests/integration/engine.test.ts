@@ -188,17 +188,90 @@ describe.each(storeKinds)("the engine on %s", (kind) => {
       );
     });
 
-    test("with closing says what stayed open when there is no price to close at", async () => {
+    test("with closing goes on at later ticks while there is no price to close at", async () => {
       await using troupe = await open();
       const [id = ""] = await troupe.create(await troupe.define(), "a");
       await troupe.tick();
       troupe.feed.remove(SYMBOL);
-      await troupe.stopStrategy(id, true);
-      const stopped = await troupe.strategy(id);
-      expect(stopped).toMatchObject({ stop_reason: "error_closing_positions" });
-      expect(stopped["stop_reason_detail"]).toMatch(/still open: 1 BTC\/USDT, gross exposure \d/);
+      await troupe.askStop(id, true);
+      await vi.waitFor(async () => expect(await troupe.counts(id)).toEqual([2]), 10_000);
       const [, closing] = await troupe.cycles(id);
       expect(closing?.["rationale"]).toContain("no price for BTC/USDT");
+      expect(await troupe.strategy(id)).toMatchObject({
+        state: "running",
+        desired_status: "stopped",
+        stop_reason: null,
+      });
+      troupe.feed.set(SYMBOL, "90");
+      troupe.clock.step();
+      await troupe.until(id, "stopped");
+      expect(await troupe.strategy(id)).toMatchObject({ stop_reason: "normal_exit" });
+    });
+
+    test("with closing sells what each bar gives, across a shutdown, and only then is a stop", async () => {
+      const first = await open();
+      const [id = ""] = await first.create(await first.define(), "a");
+      await first.tick();
+      first.feed.volume = "2";
+      await first.askStop(id, true);
+      await vi.waitFor(async () => expect(await first.counts(id)).toEqual([2]), 10_000);
+      await first.stop();
+      expect(await first.strategy(id)).toMatchObject({ state: "cancelled" });
+      await using second = await open({}, first);
+      expect(await second.strategy(id)).toMatchObject({ desired_status: "stopped" });
+      for (let count = 3; count <= 5; count += 1) {
+        second.clock.step();
+        await vi.waitFor(async () => expect(await second.counts(id)).toEqual([count]), 10_000);
+      }
+      second.feed.volume = "100000";
+      second.clock.step();
+      await second.until(id, "stopped");
+      const sales = await second.rows(
+        `select filled_quantity::float8 as filled, status from strategy_instructions
+         where strategy_id = $1 and side = 'SELL' order by cycle_index`,
+        [id],
+      );
+      // The bar of the purchase has nothing left to give when the stop comes.
+      expect(sales.map(({ filled }) => filled)).toEqual([0, 0.2, 0.2, 0.2, 0.4]);
+      expect(sales.map(({ status }) => status)).toEqual([
+        "rejected",
+        "partial",
+        "partial",
+        "partial",
+        "filled",
+      ]);
+      expect((await second.cycles(id)).map(({ status }) => status)).toEqual([
+        "completed",
+        "completed",
+        "skipped",
+        "skipped",
+        "skipped",
+        "skipped",
+      ]);
+      expect(await second.strategy(id)).toMatchObject({
+        desired_status: "stopped",
+        stop_reason: "normal_exit",
+        stop_command_id: null,
+      });
+    });
+
+    test("with closing can be given up by one that keeps the positions", async () => {
+      await using troupe = await open();
+      const [id = ""] = await troupe.create(await troupe.define(), "a");
+      await troupe.tick();
+      troupe.feed.volume = "0";
+      await troupe.askStop(id, true);
+      await vi.waitFor(async () => expect(await troupe.counts(id)).toEqual([2]), 10_000);
+      await troupe.stopStrategy(id, false);
+      expect(await troupe.counts(id)).toEqual([2]);
+      troupe.feed.volume = "100000";
+      await troupe.resumeStrategy(id);
+      await troupe.tick();
+      const [held] = await troupe.rows(
+        "select quantity::float8 as quantity from strategy_holdings where strategy_id = $1 and cycle_index = 3",
+        [id],
+      );
+      expect(held).toEqual({ quantity: 1 });
     });
 
     test("asked for twice is carried out once", async () => {

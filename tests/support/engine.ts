@@ -103,6 +103,8 @@ export class HandClock implements Clock {
 export class HandFeed implements MarketFeed {
   readonly name = "hand";
   readonly range = null;
+  /** Base currency traded in each bar; null: not known. */
+  volume: string | null = "100000";
   readonly #prices = new Map([[SYMBOL, "100"]]);
 
   get symbols(): string[] {
@@ -120,7 +122,7 @@ export class HandFeed implements MarketFeed {
   async quote(symbol: string, at: number): Promise<Quote | null> {
     const price = this.#prices.get(symbol);
     if (price === undefined) return null;
-    const range = { low: price, high: price, barVolume: "100000" };
+    const range = { low: price, high: price, barVolume: this.volume };
     return { symbol, price, at, quality: "fresh", source: "hand", ...range };
   }
 

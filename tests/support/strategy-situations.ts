@@ -2,6 +2,7 @@ import { createActor } from "xstate";
 import type { Decision } from "#domain/decision.ts";
 import type { Definition } from "#domain/definition.ts";
 import type { PendingOrder } from "#domain/cycle.ts";
+import type { FillState } from "#domain/exit.ts";
 import type { Ledger, Position } from "#domain/portfolio.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { TickInput } from "#domain/tick.ts";
@@ -164,7 +165,7 @@ export function recorded(
   context: StrategyContext,
   changes: Partial<RecordedCycle> = {},
 ): StrategyEvent & { type: "RECORDED" } {
-  const { decisionState, lastTickFor, ledger, pending, protections } = context;
+  const { decisionState, fills = null, lastTickFor, ledger, pending, protections } = context;
   return {
     type: "RECORDED",
     cause: "tick",
@@ -175,10 +176,18 @@ export function recorded(
     pending,
     intended: pending ?? [],
     unwanted: [],
+    fills,
+    hasEnded: false,
     ...changes,
     turn,
   };
 }
+
+/** What a bar could not take of the position of `longContext`. */
+export const exitsUnderWay: FillState = {
+  exits: [{ symbol: LONG.symbol, cause: "stop", remaining: "0.04", since: FIRST_TICK }],
+  taken: [{ symbol: LONG.symbol, barCloseAt: FIRST_TICK, quantity: "0.06" }],
+};
 
 /** At least one event of each type, with the variants that make a difference. */
 export const eventsByType: { [Type in StrategyEvent["type"]]: (StrategyEvent & { type: Type })[] } =
@@ -197,6 +206,8 @@ export const eventsByType: { [Type in StrategyEvent["type"]]: (StrategyEvent & {
       recorded(heldContext(), { cause: "stop" }),
       recorded(longContext(), { cause: "stop" }),
       recorded(longContext({ pending: [pendingOrder] }), { cause: "stop" }),
+      recorded(longContext({ fills: exitsUnderWay }), { cause: "stop" }),
+      recorded(heldContext(), { hasEnded: true }),
     ],
     STOP: [stopWith(false), stopWith(true)],
     CANCEL: [{ type: "CANCEL", reason: "shutdown" }],

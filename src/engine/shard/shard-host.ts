@@ -90,7 +90,7 @@ export class ShardHost {
     const origin = { claim, tickId: input.tick.id, definition };
     await this.#work(origin, (turns) => {
       for (const resident of this.#residents.values()) {
-        if (!resident.wantsToRun) continue;
+        if (!resident.wantsTicks) continue;
         const params = resident.checkedParams(definition, decisions);
         const { paramsVersion } = resident.member;
         const turn = turns.begin(resident);
@@ -138,7 +138,7 @@ export class ShardHost {
   /** Members that a shutdown left `cancelled` run again. Returns how many. */
   resumeCancelled(claim: Claim | null): Promise<number> {
     return this.#changeAll(claim, (resident, turns) => {
-      if (resident.value !== "cancelled" || !resident.wantsToRun) return;
+      if (resident.value !== "cancelled" || !resident.wantsTicks) return;
       turns.begin(resident).offer({ type: "RESUME" });
     });
   }

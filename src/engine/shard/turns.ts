@@ -1,5 +1,6 @@
 import type { Definition } from "#domain/definition.ts";
 import { DomainError, errorMessage } from "#domain/errors.ts";
+import type { StopReason } from "#domain/strategy.ts";
 import { failCycle, toCycleError } from "#engine/strategy/cycle.ts";
 import type { Resident } from "#engine/strategy/resident.ts";
 import { StrategyTurn, type Proposal } from "#engine/strategy/turn.ts";
@@ -8,8 +9,14 @@ import type { MemberWrite, NewAlert } from "#ports/store.ts";
 
 const NEWS = {
   strategy_stopped: "strategy stopped by supervision",
+  account_ended: "strategy stopped: its account has ended",
   positions_left_open: "strategy stopped, and not all of its positions could be closed",
 } as const;
+
+const NEWS_OF: Partial<Record<StopReason, keyof typeof NEWS>> = {
+  bankrupt: "account_ended",
+  error_closing_positions: "positions_left_open",
+};
 
 /** What is handed to the journal at once. */
 export interface Portion {
@@ -124,9 +131,8 @@ export class Turns {
 
   /** Of the same transaction as what it is about. */
   #tell({ hasFailed, write }: Proposal): void {
-    const isLeftOpen = write.stopReason === "error_closing_positions";
-    if (!hasFailed && !isLeftOpen) return;
-    const kind = hasFailed ? "strategy_stopped" : "positions_left_open";
+    const kind = hasFailed ? "strategy_stopped" : NEWS_OF[write.stopReason ?? "cancelled"];
+    if (kind === undefined) return;
     const { stopReasonDetail: reason, strategyId } = write;
     const alert = { kind, severity: "error", subject: strategyId, strategyId } as const;
     this.#alerts.push({ ...alert, message: NEWS[kind], detail: { reason } });

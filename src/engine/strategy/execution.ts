@@ -1,11 +1,15 @@
 // How a cycle's plan becomes orders, and what they make of the money: on paper at once, on a live channel as
 // intent that is committed before anything is sent.
+import { BarVolumes } from "#domain/bar-volumes.ts";
 import type { Instruction, PendingOrder } from "#domain/cycle.ts";
+import type { ExitCause, OpenExit } from "#domain/exit.ts";
+import { exitsLeft } from "#domain/fill-state.ts";
 import { divideRounded, fixed, fixedString, multiply } from "#domain/fixed.ts";
-import { applyFill } from "#domain/ledger.ts";
+import { applyEntryFunding, applyFill } from "#domain/ledger.ts";
 import { normalisePlan, type NormalisedPlan } from "#domain/orders.ts";
 import type { Ledger, TradeLeg } from "#domain/portfolio.ts";
 import type { ExecutionReport, Fill, Order, PlanItem, RiskLimits } from "#domain/trading.ts";
+import type { PaperAccount, PaperChannel } from "#ports/trade-channel.ts";
 import type { OpenCycle } from "./cycle.ts";
 
 const MAX_POSITIONS = 5;
@@ -21,30 +25,81 @@ export interface Booked {
   skipped: NormalisedPlan["skipped"];
   /** Orders that are out, those of earlier cycles first. */
   pending: PendingOrder[];
+  /** On paper: exits that go on in later cycles. */
+  exits: OpenExit[];
+  /** On paper: what bars still have to give; null where no order asked for any. */
+  volumes: BarVolumes | null;
 }
 
-/** Nothing traded: the money at the tick's prices. */
+/** What is wanted, and in whose name positions are closed by it. */
+export interface Wish {
+  items: PlanItem[];
+  cause: ExitCause;
+}
+
+/** Nothing traded but what exits did before: the money at the tick's prices. */
 export function untouched({ context, opening }: OpenCycle): Booked {
-  const pending = context.pending ?? [];
-  const { ledger } = opening;
-  return { ledger, instructions: [], answered: [], legs: [], skipped: [], pending };
+  const { ledger, settled, volumes } = opening;
+  return {
+    ledger,
+    instructions: settled.exits.map(({ order, report }) => answered(order, report)),
+    answered: [],
+    legs: settled.legs,
+    skipped: [],
+    pending: context.pending ?? [],
+    exits: settled.open,
+    volumes,
+  };
 }
 
-/** Turns `items` into orders and carries them out as far as the channel lets it. */
+/** Turns what is wanted into orders and carries them out as far as the channel lets it. */
 export function trade<Outcome>(
   cycle: OpenCycle,
-  items: PlanItem[],
+  { items, cause }: Wish,
   finish: (booked: Booked) => Outcome,
 ): Outcome | Promise<Outcome> {
-  const { channel, market, opening } = cycle;
+  const { channel } = cycle;
   const { orders, skipped } = planOrders(cycle, items);
-  const before = { ...untouched(cycle), skipped };
+  const before = untouched(cycle);
+  before.skipped = skipped;
   if (orders.length === 0) return finish(before);
   if (channel.kind === "live") return finish({ ...before, ...intend(before.pending, orders) });
-  const reports = channel.execute(orders, market);
-  return reports instanceof Promise
-    ? reports.then((answers) => finish({ ...before, ...book(opening.ledger, orders, answers) }))
-    : finish({ ...before, ...book(opening.ledger, orders, reports) });
+  const account = accountOf(cycle, channel);
+  const answer = (reports: readonly ExecutionReport[]): Outcome =>
+    finish(withReports(cycle, { before, orders, reports, cause, account }));
+  const reports = channel.execute(orders, cycle.market, account);
+  return reports instanceof Promise ? reports.then(answer) : answer(reports);
+}
+
+function accountOf({ context, opening }: OpenCycle, { marketType, terms }: PaperChannel) {
+  const volumes = opening.volumes ?? new BarVolumes(terms.volumeShare, context.fills?.taken);
+  return { volumes, cash: marketType === "spot" ? fixed(opening.ledger.cash) : null };
+}
+
+interface Answered {
+  before: Booked;
+  orders: readonly Order[];
+  reports: readonly ExecutionReport[];
+  cause: ExitCause;
+  account: PaperAccount;
+}
+
+function withReports(
+  { channel, market, opening }: OpenCycle,
+  { before, orders, reports, cause, account }: Answered,
+): Booked {
+  const booked = book(opening.ledger, orders, reports);
+  const graceMs = channel.kind === "paper" ? channel.terms.fundingGraceMs : 0;
+  const { funding } = market;
+  const left = exitsLeft(orders, reports, { cause, at: market.at });
+  return {
+    ...before,
+    ledger: applyEntryFunding(booked.ledger, booked.legs, { funding, graceMs }),
+    instructions: [...before.instructions, ...booked.instructions],
+    legs: [...before.legs, ...booked.legs],
+    exits: [...before.exits, ...left],
+    volumes: account.volumes,
+  };
 }
 
 /** Nothing is sent here: intent is committed first (I3). */
@@ -76,6 +131,7 @@ function planOrders(cycle: OpenCycle, items: PlanItem[]): NormalisedPlan {
   return normalisePlan({
     composeId: cycle.composeId,
     items,
+    ordersBefore: opening.settled.exits.length,
     ledger: opening.ledger,
     view: opening.view,
     market,
@@ -115,7 +171,7 @@ function book(
   return { ledger, instructions, legs };
 }
 
-function answered(order: Order, report: ExecutionReport): Instruction {
+export function answered(order: Order, report: ExecutionReport): Instruction {
   const { exchangeOrderId, reason, status } = report;
   return { ...order, status, reason, exchangeOrderId, ...filledBy(report.fills) };
 }

@@ -3,6 +3,7 @@ import type { Definition } from "#domain/definition.ts";
 import type { StrategyState } from "#domain/strategy.ts";
 import type { StoredMachine } from "#machines/registry.ts";
 import {
+  isClosing,
   isPhase,
   type CheckedParams,
   type StrategyContext,
@@ -91,6 +92,11 @@ export class Resident {
   /** Stopped by its owner, by an error, or about to be: nothing new may begin. */
   get wantsToRun(): boolean {
     return this.member.desiredStatus === "running" && this.member.state !== "stopped";
+  }
+
+  /** Is it to have ticks? Also while a stop of its is still closing what it holds. */
+  get wantsTicks(): boolean {
+    return this.wantsToRun || isClosing(this.context);
   }
 
   /** Validated once per version and agent: an edit takes effect at the next tick. */

@@ -174,6 +174,10 @@ type StopWords = Pick<MemberWrite, "stopReason" | "stopReasonDetail">;
 function stopOf(event: StrategyEvent, { value }: StrategySnapshot): StopWords {
   if (event.type === "CANCEL") return { stopReason: "cancelled", stopReasonDetail: event.reason };
   if (value !== "stopped") return { stopReason: null, stopReasonDetail: null };
+  if (event.type === "RECORDED" && event.hasEnded) {
+    const detail = `the account has ended: its cash is ${event.ledger.cash}`;
+    return { stopReason: "bankrupt", stopReasonDetail: detail };
+  }
   const stopReasonDetail = event.type === "STOP" ? event.reason : null;
   return { stopReason: "normal_exit", stopReasonDetail };
 }

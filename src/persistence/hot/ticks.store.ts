@@ -47,13 +47,20 @@ const tickColumns = `
   t.id, t.definition_id, ${ms("t.scheduled_for")} as scheduled_for,
   ${ms("t.previous_for")} as previous_for, t.status`;
 
+// Who is to stop takes part as well: what a bar could not take of its positions is closed at later ones.
 const scheduledDefinitions = `
   select ${definitionColumns}, m.members, ${ms("m.since")} as since,
     ${ms("l.scheduled_for")} as last_scheduled_for
   from strategy_definitions d
   left join lateral (
-    select count(*) as members, min(s.created_at) as since from strategies s
-    where s.strategy_definition_id = d.id and s.desired_status = 'running' and s.archived_at is null
+    select count(*) as members, min(s.created_at) as since from (
+      select w.created_at from strategies w
+      where w.strategy_definition_id = d.id
+        and w.desired_status = 'running' and w.archived_at is null
+      union all
+      select w.created_at from strategies w
+      where w.strategy_definition_id = d.id and w.stop_command_id is not null
+    ) s
   ) m on true
   left join lateral (
     select t.scheduled_for from ticks t where t.definition_id = d.id
@@ -91,6 +98,9 @@ const fanOut = `
       select 1 from strategies s
       where s.strategy_definition_id = $1 and s.shard_id = sh.id
         and s.desired_status = 'running' and s.archived_at is null
+      union all
+      select 1 from strategies s
+      where s.strategy_definition_id = $1 and s.shard_id = sh.id and s.stop_command_id is not null
     )
     order by sh.id for update
   )

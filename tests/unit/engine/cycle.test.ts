@@ -23,8 +23,10 @@ test("without a decision nothing is traded while no protection is reached", asyn
   expect(recorded.protections).toHaveLength(1);
 });
 
-test("a cycle that cannot execute trades nothing, not even its exits", () => {
-  expect(failCycle(openAt("89"), ERROR).cycle.instructions).toEqual([]);
+test("a cycle that cannot execute keeps the exits that came before it (I12)", () => {
+  const { cycle, recorded } = failCycle(openAt("89"), ERROR);
+  expect(cycle.instructions).toMatchObject([{ action: "close_long", status: "filled" }]);
+  expect(recorded.ledger.positions).toEqual({});
 });
 
 /** One bitcoin bought at 100 with a stop at 90, seen at `price`. */
