@@ -104,8 +104,8 @@ export class ShardHost {
     const { failpoint } = this.#dependencies;
     const resident = this.#residents.get(strategyId);
     if (resident === undefined) await this.#refuse(strategyId);
-    await this.#work({ claim, tickId: null, definition }, (turns) => {
-      if (resident !== undefined) reconcile(resident, turns);
+    await this.#workOn(resident, { claim, tickId: null, definition }, (member, turns) => {
+      reconcile(member, turns);
       failpoint("stop.before-commit");
     });
     failpoint("stop.after-commit");
@@ -120,10 +120,9 @@ export class ShardHost {
     const { failpoint } = this.#dependencies;
     const resident = this.#residents.get(told.strategyId);
     failpoint("orders.before-booking");
-    await this.#work({ claim, tickId: null, definition }, (turns) => {
-      if (resident === undefined) return;
-      const turn = turns.begin(resident);
-      resident.actor.send({ type: "REPORTED", reports: told.reports, turn });
+    await this.#workOn(resident, { claim, tickId: null, definition }, (member, turns) => {
+      const turn = turns.begin(member);
+      member.actor.send({ type: "REPORTED", reports: told.reports, turn });
     });
     failpoint("orders.after-booking");
   }
@@ -222,6 +221,21 @@ export class ShardHost {
   async #work(origin: Origin, begin: (turns: Turns) => void): Promise<void> {
     const turns = this.#turnsOf(origin);
     begin(turns);
+    await this.#commit(turns, origin);
+  }
+
+  /** As `#work` for one member: a message that changes nothing is done without moving the version. */
+  async #workOn(
+    resident: Resident | undefined,
+    origin: Origin & { claim: Claim },
+    begin: (resident: Resident, turns: Turns) => void,
+  ): Promise<void> {
+    const turns = this.#turnsOf(origin);
+    if (resident !== undefined) {
+      begin(resident, turns);
+      const isIdle = turns.isComplete && !turns.hasMore && !resident.hasFailed;
+      if (isIdle) return this.#dependencies.store.dismiss(origin.claim);
+    }
     await this.#commit(turns, origin);
   }
 
