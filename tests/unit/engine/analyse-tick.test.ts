@@ -38,7 +38,9 @@ test("a tick that nobody stored is analysed: market and every agent once, side b
     { tick, definition: definitionOf("ta", "macro") },
     dependencies({ agents, observe }),
   );
-  expect(asked).toEqual([{ symbols: [SYMBOL], at: NOON, since: NOON - 10 * 60_000 }]);
+  expect(asked).toEqual([
+    { symbols: [SYMBOL], at: NOON, since: NOON - 10 * 60_000, timeframeMs: 10 * 60_000 },
+  ]);
   expect(analysed.outputs).toMatchObject([
     { agent: "ta", status: "ok" },
     { agent: "macro", status: "ok" },
